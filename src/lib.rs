@@ -1,0 +1,30 @@
+//! wspipe: the standard streams connected to a WebSocket.
+//!
+//! The map of the rooms; imports run downwards only, and a test checks it.
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`run`] | parse, dispatch, report |
+//! | [`command`] | `connect`, `send`, `listen`, `serve`: arguments to a plan, the plan to a run |
+//! | [`cli`] | everything that can be typed |
+//! | [`session`] | one conversation over one open WebSocket |
+//! | [`net`] | from a target to an open stream |
+//! | [`ui`] | what is said to a person, the progress bar, `-w` |
+//! | [`handshake`] | pure: the opening handshake, asked and judged |
+//! | [`policy`] | pure: keepalive and ending, `(event, now)` to an action |
+//! | [`input`], [`output`] | pure but for the two threads: bytes to messages, messages to bytes |
+//! | [`record`] | pure: the one record schema, both ways |
+//! | [`wire`] | pure: RFC 6455 frames, close codes, UTF-8 across fragments |
+//! | [`failure`], [`exit`] | what can go wrong; the whole exit-code contract |
+//!
+//! The way of the data: the reader thread gives blocks of stdin to the session, `input` cuts them
+//! into messages, which are framed into the one outgoing queue (`session::outbox`). Received bytes
+//! are decoded where they lie (`session::link`, the adapter) and encoded into the buffer that the
+//! writer thread takes next. Each of these is bounded, and a full one stops the step before it.
+//!
+//! A departure from the design: control frames and the closing handshake are the adapter's own work
+//! too, with no tungstenite on top of it. The decoder must judge each of them anyway (tungstenite
+//! refuses the valid code 1014 and answers some broken Closes with nothing), and one queue with one
+//! owner needs none of the rules that keep two in step. tungstenite does the arithmetic of the
+//! opening handshake.
+
