@@ -28,3 +28,4 @@
 //! owner needs none of the rules that keep two in step. tungstenite does the arithmetic of the
 //! opening handshake.
 
+pub mod wire;

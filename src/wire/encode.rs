@@ -1,0 +1,139 @@
+//! Frames out: a header and a payload, masked when we are the client (RFC 6455 section 5.2).
+
+/// The first byte of a frame, before it becomes bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Whether this is the last frame of its message.
+    pub fin: bool,
+    /// One of [`super::opcode`].
+    pub opcode: u8,
+}
+
+/// Appends one frame to `out`; `mask` is given by a client, fresh for each frame and from a strong
+/// source of entropy (RFC 6455 section 10.3).
+pub fn frame(out: &mut Vec<u8>, head: Head, mask: Option<[u8; 4]>, payload: &[u8]) {
+    let mask_bit = if mask.is_some() { 0x80 } else { 0 };
+    out.push(if head.fin { 0x80 } else { 0 } | head.opcode);
+    match payload.len() {
+        len @ 0..=125 => out.push(mask_bit | len as u8),
+        len @ 126..=0xffff => {
+            out.push(mask_bit | 126);
+            out.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+        len => {
+            out.push(mask_bit | 127);
+            out.extend_from_slice(&(len as u64).to_be_bytes());
+        }
+    }
+    let Some(mask) = mask else { return out.extend_from_slice(payload) };
+    out.extend_from_slice(&mask);
+    let start = out.len();
+    out.extend_from_slice(payload);
+    apply_mask(&mut out[start..], mask, 0);
+}
+
+/// Masks or unmasks in place (RFC 6455 section 5.3); `offset` is the payload position of the
+/// first byte.
+pub fn apply_mask(payload: &mut [u8], mask: [u8; 4], offset: usize) {
+    let turned: [u8; 4] = std::array::from_fn(|i| mask[(offset + i) % 4]);
+    let wide = u64::from_ne_bytes(std::array::from_fn(|i| turned[i % 4]));
+    let mut words = payload.chunks_exact_mut(8);
+    for word in &mut words {
+        let masked = u64::from_ne_bytes(word.try_into().expect("a word has 8 bytes")) ^ wide;
+        word.copy_from_slice(&masked.to_ne_bytes());
+    }
+    for (byte, key) in words.into_remainder().iter_mut().zip(turned.iter().cycle()) {
+        *byte ^= key;
+    }
+}
+
+/// One frame of our own, found again in a run of whole frames that [`frame`] wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// What the frame is.
+    pub head: Head,
+    /// The position behind its last byte.
+    pub end: usize,
+}
+
+/// Walks the whole frames in `frames`, which only [`frame`] wrote.
+pub fn walk(frames: &[u8]) -> impl Iterator<Item = Placed> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (first, second) = (*frames.get(at)?, *frames.get(at + 1)?);
+        let mask_len = if second & 0x80 != 0 { 4 } else { 0 };
+        let (length_len, payload) = match second & 0x7f {
+            126 => (2, big_endian(&frames[at + 2..at + 4])),
+            127 => (8, big_endian(&frames[at + 2..at + 10])),
+            len => (0, len as usize),
+        };
+        at += 2 + length_len + mask_len + payload;
+        Some(Placed { head: Head { fin: first & 0x80 != 0, opcode: first & 0x0f }, end: at })
+    })
+}
+
+fn big_endian(bytes: &[u8]) -> usize {
+    bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::opcode;
+
+    const TEXT: Head = Head { fin: true, opcode: opcode::TEXT };
+
+    #[test]
+    fn the_header_takes_the_shortest_length_form() {
+        let cases: [(usize, &[u8]); 6] = [
+            (0, &[0x81, 0]),
+            (125, &[0x81, 125]),
+            (126, &[0x81, 126, 0, 126]),
+            (65535, &[0x81, 126, 0xff, 0xff]),
+            (65536, &[0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+            (70000, &[0x81, 127, 0, 0, 0, 0, 0, 1, 0x11, 0x70]),
+        ];
+        for (len, header) in cases {
+            let mut out = Vec::new();
+            frame(&mut out, TEXT, None, &vec![b'x'; len]);
+            assert_eq!(&out[..header.len()], header);
+            assert_eq!(out.len(), header.len() + len);
+        }
+    }
+
+    #[test]
+    fn the_example_of_section_5_7_comes_out() {
+        let mut out = Vec::new();
+        frame(&mut out, TEXT, Some([0x37, 0xfa, 0x21, 0x3d]), b"Hello");
+        assert_eq!(out, [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+    }
+
+    #[test]
+    fn a_mask_goes_on_where_the_piece_before_stopped() {
+        let whole: Vec<u8> = (0..100).collect();
+        let mask = [1, 20, 133, 244];
+        let mut at_once = whole.clone();
+        apply_mask(&mut at_once, mask, 0);
+        for cut in 0..whole.len() {
+            let mut pieces = whole.clone();
+            let (first, second) = pieces.split_at_mut(cut);
+            apply_mask(first, mask, 0);
+            apply_mask(second, mask, cut);
+            assert_eq!(pieces, at_once, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn walking_finds_every_frame_again() {
+        let mut out = Vec::new();
+        let mut ends = Vec::new();
+        for len in [0, 5, 126, 70000] {
+            for mask in [None, Some([1, 2, 3, 4])] {
+                frame(&mut out, TEXT, mask, &vec![0; len]);
+                ends.push(out.len());
+            }
+        }
+        assert_eq!(walk(&out).map(|placed| placed.end).collect::<Vec<_>>(), ends);
+        assert!(walk(&out).all(|placed| placed.head == TEXT));
+    }
+}
