@@ -29,3 +29,6 @@
 //! opening handshake.
 
 pub mod wire;
+pub mod record;
+pub mod input;
+pub mod output;

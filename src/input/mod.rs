@@ -1,0 +1,98 @@
+//! From input to messages: framing, decoding, checking. Bytes in, units for the network out.
+//! Only `reader` touches the outside.
+
+pub mod decoding;
+pub mod framing;
+mod message;
+pub mod reader;
+
+use std::collections::VecDeque;
+
+pub use decoding::Codec;
+pub use framing::Framing;
+pub use message::{HOLD, Messages, Shape};
+
+use crate::record::Command;
+use crate::wire::{Close, Kind};
+use thiserror::Error;
+
+/// Where messages go once they are ready for the network.
+pub trait Outgoing {
+    /// A whole message, or the next fragment of one.
+    fn data(&mut self, kind: Kind, payload: &[u8], first: bool, last: bool);
+    /// A Ping.
+    fn ping(&mut self, payload: &[u8]);
+    /// The closing handshake; without a code, with the one of the command line.
+    fn close(&mut self, close: Option<Close>);
+}
+
+/// Input that is not what its mode says.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{source_name}: {unit} {number}{}: {what}", byte.map(|b| format!(", byte {b}")).unwrap_or_default())]
+pub struct InputError {
+    /// `stdin`, or the name of the file or argument.
+    pub source_name: String,
+    /// `message` or `record`.
+    pub unit: &'static str,
+    /// The number of the message, from 1.
+    pub number: u64,
+    /// The byte of the message, from 1, where there is one to point at.
+    pub byte: Option<u64>,
+    /// What is wrong.
+    pub what: String,
+    /// What can be done about it.
+    pub hint: Option<&'static str>,
+}
+
+/// Everything that is to be sent, source after source.
+#[derive(Debug)]
+pub struct Feed {
+    sources: VecDeque<Messages>,
+    closed: bool,
+}
+
+impl Feed {
+    /// A feed of these sources, in order.
+    pub fn new(sources: impl IntoIterator<Item = Messages>) -> Self {
+        Feed { sources: sources.into_iter().collect(), closed: false }
+    }
+
+    /// Whether all sources have ended, or a record asked for the closing handshake.
+    pub fn is_done(&self) -> bool {
+        self.closed || self.sources.is_empty()
+    }
+
+    /// Takes the next block of the current source and gives out the messages in it.
+    ///
+    /// # Errors
+    /// The first message that is not what it should be; all before it are out.
+    pub fn push(
+        &mut self,
+        block: &[u8],
+        end: bool,
+        out: &mut impl Outgoing,
+    ) -> Result<(), InputError> {
+        if self.closed {
+            return Ok(());
+        }
+        let Some(source) = self.sources.front_mut() else { return Ok(()) };
+        source.push(block, out)?;
+        if end {
+            source.finish(out)?;
+        }
+        self.closed = source.is_closed();
+        if end {
+            self.sources.pop_front();
+        }
+        Ok(())
+    }
+}
+
+/// Passes a record's command on.
+fn obey(command: Command, out: &mut impl Outgoing) {
+    match command {
+        Command::Message(kind, payload) => out.data(kind, &payload, true, true),
+        Command::Ping(payload) => out.ping(&payload),
+        Command::Close(close) => out.close(close),
+    }
+}

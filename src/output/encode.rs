@@ -1,0 +1,265 @@
+//! The output formats. Messages come whole or in pieces; those formats that need a message whole
+//! say so.
+
+use std::io::Write as _;
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::escape::{self, Layout};
+use crate::record::{Record, Side};
+use crate::wire::Kind;
+use crate::wire::utf8::cut_at_end;
+
+/// How a message is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// The payload and a newline; binary as hex.
+    Text,
+    /// The payload and nothing else.
+    Raw,
+    /// Two hexadecimal digits a byte, and a newline.
+    Hex,
+    /// Lines of offset, 16 bytes and their characters; the last line is the length.
+    Hexdump,
+    /// Base64 and a newline.
+    Base64,
+    /// A 4-byte big-endian length and the payload.
+    Length,
+    /// One record (a JSON object) a line, for everything that happens.
+    Jsonl,
+}
+
+/// The choices for the output.
+#[derive(Clone, Copy, Debug)]
+pub struct Encoding {
+    /// The format.
+    pub format: Format,
+    /// What ends a message in the formats that have an end: LF, or NUL with `--print0`.
+    pub terminator: u8,
+    /// Whether the time stands before each message.
+    pub timestamps: bool,
+    /// Whether the output is a terminal, so that what the peer says is escaped.
+    pub escape: bool,
+}
+
+/// Writes messages in one format.
+#[derive(Debug)]
+pub struct Encoder {
+    encoding: Encoding,
+    /// The end of the last piece, which only makes sense with the next one.
+    carry: Vec<u8>,
+    /// Bytes of the current message that are out, for the hexdump.
+    offset: u64,
+}
+
+/// One message, or a piece of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// Text or binary.
+    pub kind: Kind,
+    /// The bytes.
+    pub payload: &'a [u8],
+    /// Whether the message begins here.
+    pub first: bool,
+    /// Whether the message ends here.
+    pub last: bool,
+}
+
+impl Encoder {
+    /// An encoder.
+    pub fn new(encoding: Encoding) -> Self {
+        Encoder { encoding, carry: Vec::new(), offset: 0 }
+    }
+
+    /// Whether everything that happens is written, as records.
+    pub fn writes_records(&self) -> bool {
+        self.encoding.format == Format::Jsonl
+    }
+
+    /// Whether only whole messages can be written: their length or their JSON comes first.
+    pub fn needs_whole_messages(&self) -> bool {
+        matches!(self.encoding.format, Format::Length | Format::Jsonl)
+    }
+
+    /// Whether [`Encoder::message`] looks at the time.
+    pub fn needs_time(&self) -> bool {
+        self.encoding.timestamps || self.writes_records()
+    }
+
+    /// Appends a message, or a piece of one, to `out`.
+    pub fn message(&mut self, out: &mut Vec<u8>, piece: Piece, now: SystemTime) {
+        if self.writes_records() {
+            return self.record(out, &Record::message(Side::Peer, piece.kind, piece.payload), now);
+        }
+        if piece.first && self.encoding.timestamps {
+            let after = if self.encoding.format == Format::Hexdump { '\n' } else { ' ' };
+            let _ = write!(out, "{}{after}", time(now));
+        }
+        match self.encoding.format {
+            Format::Text if piece.kind == Kind::Text => self.text(out, piece),
+            Format::Text | Format::Hex => hex(out, piece.payload),
+            Format::Raw => return self.text(out, piece),
+            Format::Hexdump => self.hexdump(out, piece),
+            Format::Base64 => self.base64(out, piece),
+            Format::Length => {
+                // The size limit in this format keeps every message under 4 GiB.
+                out.extend_from_slice(&(piece.payload.len() as u32).to_be_bytes());
+                return out.extend_from_slice(piece.payload);
+            }
+            Format::Jsonl => {}
+        }
+        if piece.last {
+            out.push(self.encoding.terminator);
+        }
+    }
+
+    /// Appends a record; only for the format that has them.
+    pub fn record(&self, out: &mut Vec<u8>, record: &Record, now: SystemTime) {
+        record.write(out, &time(now));
+        out.push(self.encoding.terminator);
+    }
+
+    fn text(&mut self, out: &mut Vec<u8>, piece: Piece) {
+        if !self.encoding.escape {
+            return out.extend_from_slice(piece.payload);
+        }
+        self.carry.extend_from_slice(piece.payload);
+        let cut = if piece.last { 0 } else { cut_at_end(&self.carry) };
+        let end = self.carry.len() - cut;
+        let mut escaped = String::with_capacity(end);
+        escape::bytes(&mut escaped, &self.carry[..end], Layout::Keep);
+        out.extend_from_slice(escaped.as_bytes());
+        self.carry.drain(..end);
+    }
+
+    fn base64(&mut self, out: &mut Vec<u8>, piece: Piece) {
+        self.carry.extend_from_slice(piece.payload);
+        let ready = if piece.last { self.carry.len() } else { self.carry.len() / 3 * 3 };
+        out.extend_from_slice(BASE64.encode(&self.carry[..ready]).as_bytes());
+        self.carry.drain(..ready);
+    }
+
+    fn hexdump(&mut self, out: &mut Vec<u8>, piece: Piece) {
+        self.carry.extend_from_slice(piece.payload);
+        let ready = if piece.last { self.carry.len() } else { self.carry.len() / 16 * 16 };
+        for line in self.carry[..ready].chunks(16) {
+            hexdump_line(out, self.offset, line);
+            self.offset += line.len() as u64;
+        }
+        self.carry.drain(..ready);
+        if piece.last {
+            let _ = write!(out, "{:08x}", std::mem::take(&mut self.offset));
+        }
+    }
+}
+
+/// A time as the records and `--timestamps` have it: UTC, to the microsecond.
+pub fn time(at: SystemTime) -> String {
+    humantime::format_rfc3339_micros(at).to_string()
+}
+
+fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(bytes.len() * 2);
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
+}
+
+fn hexdump_line(out: &mut Vec<u8>, offset: u64, line: &[u8]) {
+    let _ = write!(out, "{offset:08x} ");
+    for column in 0..16 {
+        if column == 8 {
+            out.push(b' ');
+        }
+        match line.get(column) {
+            Some(byte) => {
+                out.push(b' ');
+                hex(out, &[*byte]);
+            }
+            None => out.extend_from_slice(b"   "),
+        }
+    }
+    out.extend_from_slice(b"  |");
+    out.extend(line.iter().map(|b| if b.is_ascii_graphic() || *b == b' ' { *b } else { b'.' }));
+    out.extend_from_slice(b"|\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Encoding =
+        Encoding { format: Format::Text, terminator: b'\n', timestamps: false, escape: false };
+
+    fn encode(encoding: Encoding, kind: Kind, payload: &[u8], cut: usize) -> String {
+        let mut encoder = Encoder::new(encoding);
+        let mut out = Vec::new();
+        let (first, second) = payload.split_at(cut);
+        let now = SystemTime::UNIX_EPOCH;
+        if encoder.needs_whole_messages() {
+            encoder.message(&mut out, Piece { kind, payload, first: true, last: true }, now);
+        } else {
+            let piece = Piece { kind, payload: first, first: true, last: false };
+            encoder.message(&mut out, piece, now);
+            let piece = Piece { kind, payload: second, first: false, last: true };
+            encoder.message(&mut out, piece, now);
+        }
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn every_format_writes_a_message_the_same_whole_and_in_pieces() {
+        use Format::{Base64, Hex, Hexdump, Jsonl, Length, Raw, Text};
+        use Kind::Binary;
+        let dump = "00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  |0123456789abcdef|\n\
+                    00000010  ff 0a                                             |..|\n00000012\n";
+        let cases: [(Format, Kind, &[u8], &str); 14] = [
+            (Text, Kind::Text, b"hello", "hello\n"),
+            (Text, Kind::Text, b"", "\n"),
+            (Text, Binary, &[0, 0xab, 0xff], "00abff\n"),
+            (Raw, Kind::Text, b"hello", "hello"),
+            (Raw, Binary, b"a\0b", "a\0b"),
+            (Hex, Kind::Text, b"hi", "6869\n"),
+            (Hex, Binary, b"", "\n"),
+            (Base64, Kind::Text, b"hello", "aGVsbG8=\n"),
+            (Base64, Binary, b"", "\n"),
+            (Hexdump, Binary, b"0123456789abcdef\xff\n", dump),
+            (Hexdump, Binary, b"", "00000000\n"),
+            (Length, Binary, b"abc", "\0\0\0\x03abc"),
+            (Length, Kind::Text, b"", "\0\0\0\0"),
+            (
+                Jsonl,
+                Kind::Text,
+                b"hi",
+                "{\"time\":\"1970-01-01T00:00:00.000000Z\",\"event\":\"message\",\"from\":\"peer\",\"opcode\":\"text\",\"length\":2,\"text\":\"hi\"}\n",
+            ),
+        ];
+        for (format, kind, payload, expected) in cases {
+            for cut in 0..=payload.len() {
+                let got = encode(Encoding { format, ..PLAIN }, kind, payload, cut);
+                assert_eq!(got, expected, "{format:?} {payload:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_no_control_characters_however_the_message_is_cut() {
+        let encoding = Encoding { escape: true, ..PLAIN };
+        let payload = "a\x1b[1m€\u{202e}\n".as_bytes();
+        for cut in 0..=payload.len() {
+            let got = encode(encoding, Kind::Text, payload, cut);
+            assert_eq!(got, "a\\x1b[1m€\\u{202e}\n\n");
+        }
+    }
+
+    #[test]
+    fn time_and_terminator_are_as_asked() {
+        let encoding = Encoding { timestamps: true, terminator: 0, ..PLAIN };
+        let got = encode(encoding, Kind::Text, b"hi", 1);
+        assert_eq!(got, "1970-01-01T00:00:00.000000Z hi\0");
+    }
+}

@@ -1,0 +1,80 @@
+//! What a peer says, made harmless for a terminal: control characters and the Unicode direction
+//! controls are spelled out.
+
+use std::fmt::Write as _;
+
+/// Whether line feeds and tabs are layout, or are spelled out like other control characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// They pass: messages on a terminal.
+    Keep,
+    /// They are spelled out: everything on one line that begins with our own text.
+    OneLine,
+}
+
+/// Appends `text` with every dangerous character spelled out.
+pub fn text(out: &mut String, text: &str, layout: Layout) {
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' if layout == Layout::Keep => out.push(character),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            '\0'..='\x1f' | '\x7f' => {
+                let _ = write!(out, "\\x{:02x}", u32::from(character));
+            }
+            '\u{80}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => {
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
+            }
+            _ => out.push(character),
+        }
+    }
+}
+
+/// Appends bytes of any kind: text as [`text`], what is no UTF-8 as `\xHH`.
+pub fn bytes(out: &mut String, bytes: &[u8], layout: Layout) {
+    for chunk in bytes.utf8_chunks() {
+        text(out, chunk.valid(), layout);
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+}
+
+/// `text` on one line, for stderr.
+pub fn one_line(untrusted: &str) -> String {
+    let mut out = String::with_capacity(untrusted.len());
+    text(&mut out, untrusted, Layout::OneLine);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_are_spelled_out_and_the_rest_is_left() {
+        let cases = [
+            ("plain ä€😀 \\n", "plain ä€😀 \\n", "plain ä€😀 \\n"),
+            ("a\tb\nc", "a\tb\nc", "a\\tb\\nc"),
+            ("\x1b[31mred\x07", "\\x1b[31mred\\x07", "\\x1b[31mred\\x07"),
+            ("\r\x7f\0", "\\r\\x7f\\x00", "\\r\\x7f\\x00"),
+            ("\u{9b}2J", "\\u{9b}2J", "\\u{9b}2J"),
+            ("\u{202e}x\u{2066}", "\\u{202e}x\\u{2066}", "\\u{202e}x\\u{2066}"),
+        ];
+        for (input, kept, one_line) in cases {
+            let mut out = String::new();
+            text(&mut out, input, Layout::Keep);
+            assert_eq!(out, kept);
+            assert_eq!(super::one_line(input), one_line);
+        }
+        let mut out = String::new();
+        bytes(&mut out, b"a\xff\x1bb\xe2\x82", Layout::Keep);
+        assert_eq!(out, "a\\xff\\x1bb\\xe2\\x82");
+    }
+}

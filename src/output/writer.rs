@@ -1,0 +1,98 @@
+//! The writer thread: full buffers to the output, empty ones back. Nothing here decides what is
+//! written; a blocked output blocks this thread and no other.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::mpsc as std_mpsc;
+use std::thread;
+
+use tokio::sync::mpsc;
+
+/// Bytes in a buffer at which it is full.
+pub const FULL: usize = 256 * 1024;
+/// Buffers that go back and forth, besides the one being filled.
+const SPARE: usize = 2;
+
+/// The session's side of the thread.
+#[derive(Debug)]
+pub struct Writer {
+    /// What is written next.
+    pub buffer: Vec<u8>,
+    spare: Vec<Vec<u8>>,
+    full: std_mpsc::Sender<Vec<u8>>,
+    returned: mpsc::UnboundedReceiver<io::Result<Vec<u8>>>,
+    in_flight: usize,
+}
+
+impl Writer {
+    /// Starts the thread on `output`.
+    ///
+    /// # Errors
+    /// The thread could not be started.
+    pub fn start(output: File) -> io::Result<Writer> {
+        let (full, take_full) = std_mpsc::channel();
+        let (give_back, returned) = mpsc::unbounded_channel();
+        thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || write_all(output, &take_full, &give_back))?;
+        let spare = vec![Vec::new(); SPARE];
+        Ok(Writer { buffer: Vec::new(), spare, full, returned, in_flight: 0 })
+    }
+
+    /// Hands the buffer to the thread if it has anything in it and the thread is not behind.
+    pub fn flush(&mut self) {
+        if self.buffer.is_empty() {
+            return;
+        }
+        let Some(empty) = self.spare.pop() else { return };
+        let full = std::mem::replace(&mut self.buffer, empty);
+        // When the thread has ended, its error is on its way to `returned`.
+        let _ = self.full.send(full);
+        self.in_flight += 1;
+    }
+
+    /// Whether the output holds us up.
+    pub fn is_full(&self) -> bool {
+        self.buffer.len() >= FULL && self.spare.is_empty()
+    }
+
+    /// Whether everything is written.
+    pub fn is_dry(&self) -> bool {
+        self.buffer.is_empty() && self.in_flight == 0
+    }
+
+    /// Waits until the thread has written a buffer; for ever when it has none.
+    ///
+    /// # Errors
+    /// The output could not be written. The thread has ended then.
+    pub async fn written(&mut self) -> io::Result<()> {
+        if self.in_flight == 0 {
+            return std::future::pending().await;
+        }
+        let Some(result) = self.returned.recv().await else {
+            return std::future::pending().await;
+        };
+        self.in_flight -= 1;
+        self.spare.push(result?);
+        self.flush();
+        Ok(())
+    }
+}
+
+fn write_all(
+    mut output: File,
+    full: &std_mpsc::Receiver<Vec<u8>>,
+    give_back: &mpsc::UnboundedSender<io::Result<Vec<u8>>>,
+) {
+    while let Ok(mut buffer) = full.recv() {
+        if let Err(error) = output.write_all(&buffer) {
+            let _ = give_back.send(Err(error));
+            return;
+        }
+        buffer.clear();
+        buffer.shrink_to(4 * FULL);
+        if give_back.send(Ok(buffer)).is_err() {
+            return;
+        }
+    }
+}
