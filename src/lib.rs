@@ -32,3 +32,4 @@ pub mod wire;
 pub mod record;
 pub mod input;
 pub mod output;
+pub mod policy;

@@ -1,0 +1,5 @@
+//! Decisions that depend on what happened and when: `(event, now)` in, an action out. No clock is
+//! read here and nothing is done here.
+
+pub mod ending;
+pub mod keepalive;
