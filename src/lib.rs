@@ -33,3 +33,6 @@ pub mod record;
 pub mod input;
 pub mod output;
 pub mod policy;
+pub mod handshake;
+pub mod failure;
+pub mod exit;

@@ -1,0 +1,463 @@
+//! The whole exit-code contract: how a run ended, and the one table that says what that is for the
+//! shell. The man page's and the README's tables are made from [`TABLE`].
+
+use std::ops::RangeInclusive;
+
+use crate::failure::Failure;
+use crate::handshake::TargetError;
+use crate::policy::ending::Unmet;
+use crate::wire::close::{ABNORMAL, NO_CODE};
+use crate::wire::{Close, Violation};
+
+/// What the process does last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It ends with this code.
+    Code(i32),
+    /// It dies by this signal.
+    Signal(i32),
+}
+
+/// Exit codes that are no close codes.
+pub mod code {
+    /// The session did what was asked.
+    pub const SUCCESS: i32 = 0;
+    /// A failure of no other kind.
+    pub const OTHER: i32 = 1;
+    /// The command line is wrong.
+    pub const USAGE: i32 = 2;
+    /// A URL is malformed.
+    pub const URL: i32 = 3;
+    /// The session ended well, but not as asked.
+    pub const NOT_AS_ASKED: i32 = 4;
+    /// The host's name could not be resolved.
+    pub const RESOLVE: i32 = 6;
+    /// Could not connect or bind.
+    pub const CONNECT: i32 = 7;
+    /// The answer breaks the opening handshake.
+    pub const HANDSHAKE: i32 = 8;
+    /// The server refused the upgrade.
+    pub const REFUSED: i32 = 22;
+    /// Output could not be written.
+    pub const OUTPUT: i32 = 23;
+    /// Input could not be read or is invalid.
+    pub const INPUT: i32 = 26;
+    /// A time limit was reached.
+    pub const TIME_LIMIT: i32 = 28;
+    /// The peer stopped answering Pings.
+    pub const PEER_SILENT: i32 = 29;
+    /// A bug in wspipe.
+    pub const BUG: i32 = 70;
+}
+
+/// A row of the table of exit codes.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The code, or the codes.
+    pub code: &'static str,
+    /// What they mean.
+    pub meaning: &'static str,
+}
+
+const fn row(code: &'static str, meaning: &'static str) -> Row {
+    Row { code, meaning }
+}
+
+/// Every exit code, for people.
+pub const TABLE: &[Row] = &[
+    row(
+        "0",
+        "the session did what was asked: we ended it, or the peer closed with 1000, without a code, or with a code in --ok-close or --expect-close, and every condition was met",
+    ),
+    row("1", "a failure of no other kind"),
+    row("2", "the command line is wrong"),
+    row("3", "a URL is malformed"),
+    row(
+        "4",
+        "the session ended well but not as asked: an expectation or end condition was not met, or input stayed unsent",
+    ),
+    row("6", "the host's name could not be resolved"),
+    row("7", "could not connect; serve: could not bind"),
+    row(
+        "8",
+        "the server's answer breaks the opening handshake: wrong Accept, a subprotocol or extension that was not offered, not HTTP, closed before any answer",
+    ),
+    row("22", "the server refused the upgrade: any status but 101"),
+    row("23", "output could not be written"),
+    row("26", "input (stdin, a file, a record) could not be read or is invalid"),
+    row(
+        "28",
+        "a time limit was reached, or the peer did not answer our Close after the end of input",
+    ),
+    row("29", "the peer stopped answering pings"),
+    row("70", "a bug in wspipe"),
+    row(
+        "101-103, 107-114",
+        "the session ended with that close code, drop a zero: 1008 is 108; a peer that breaks the protocol is closed with 1002 (102), invalid UTF-8 with 1007 (107), too big a message with 1009 (109)",
+    ),
+    row("106", "the connection was lost without a Close (1006)"),
+    row("117", "the session ended with a close code from 3000 to 3999"),
+    row("118", "the session ended with a close code from 4000 to 4999"),
+    row("128+n", "ended by signal n: 130 Ctrl-C, 143 SIGTERM, 141 the reader of stdout has gone"),
+];
+
+/// The exit code of a failure.
+pub fn of_failure(failure: &Failure) -> Exit {
+    Exit::Code(match failure {
+        Failure::Usage { .. } => code::USAGE,
+        Failure::Target(TargetError::NotYet { .. }) | Failure::Other(_) => code::OTHER,
+        Failure::Target(_) => code::URL,
+        Failure::Resolve { .. } => code::RESOLVE,
+        Failure::Connect { .. } | Failure::Bind { .. } => code::CONNECT,
+        Failure::Handshake(_) => code::HANDSHAKE,
+        Failure::Refused(_) => code::REFUSED,
+        Failure::Output { .. } => code::OUTPUT,
+        Failure::ReadInput { .. } | Failure::Input(_) => code::INPUT,
+        Failure::TimeLimit(_) => code::TIME_LIMIT,
+        Failure::PeerSilent(_) => code::PEER_SILENT,
+        Failure::BrokenPipe => return Exit::Signal(signal_hook::consts::SIGPIPE),
+    })
+}
+
+/// The exit code of a close code that is no success.
+pub fn of_close_code(close_code: u16) -> i32 {
+    match close_code {
+        1000..=1014 => i32::from(close_code) - 900,
+        3000..=3999 => 117,
+        4000..=4999 => 118,
+        _ => code::OTHER,
+    }
+}
+
+/// How a session came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closure {
+    /// The peer sent the first Close.
+    ByPeer(Close),
+    /// We sent the first Close.
+    ByUs {
+        /// What we sent.
+        sent: Close,
+        /// What came back.
+        answer: Answer,
+    },
+    /// The connection went away without a Close; why, as far as is known.
+    Lost(String),
+    /// The peer broke the protocol and we closed.
+    Violated(Violation),
+}
+
+/// What came back for our Close.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A Close.
+    Close(Close),
+    /// Nothing in time.
+    Nothing,
+    /// The end of the connection.
+    Lost,
+    /// It was not waited for.
+    NotAwaited,
+}
+
+/// Input that was not sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unsent {
+    /// Messages that were read and not, or not wholly, handed to the network.
+    pub messages: u64,
+    /// Whether there was more input that had not been read.
+    pub more: bool,
+}
+
+impl Unsent {
+    /// Whether anything stayed behind.
+    pub fn is_any(&self) -> bool {
+        self.messages > 0 || self.more
+    }
+}
+
+/// Everything about the end of a session that matters for its exit code.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it was closed.
+    pub closure: Closure,
+    /// What failed on our side.
+    pub failure: Option<Failure>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Whether an end condition was met.
+    pub condition_met: bool,
+    /// An end condition that was not.
+    pub unmet: Option<Unmet>,
+    /// Input that stayed behind.
+    pub unsent: Unsent,
+}
+
+/// Close codes given by the user: single ones and ranges.
+pub type Codes = [RangeInclusive<u16>];
+
+/// What the user said about the ending.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// `--ok-close`.
+    pub ok_close: &'a Codes,
+    /// `--expect-close`.
+    pub expect_close: Option<&'a Codes>,
+    /// `send` and piped `connect`: our Close must be answered.
+    pub answer_matters: bool,
+}
+
+impl Closure {
+    /// The close code of the session (RFC 6455 section 7.1.5): 1005 for none, 1006 for a lost
+    /// connection.
+    pub fn close_code(&self) -> u16 {
+        match self {
+            Closure::ByPeer(close) => close.number(),
+            Closure::ByUs { answer: Answer::Close(close), .. } => close.number(),
+            Closure::ByUs { .. } | Closure::Lost(_) => ABNORMAL,
+            Closure::Violated(violation) => violation.close_code(),
+        }
+    }
+
+    /// The Close by which the peer ended the session; a Close that crosses ours counts, unless it
+    /// carries our code, 1000 or none.
+    pub fn peers_close(&self) -> Option<&Close> {
+        match self {
+            Closure::ByPeer(close) => Some(close),
+            Closure::ByUs { sent, answer: Answer::Close(close) } => {
+                let agrees = close.code.is_none_or(|code| code == 1000 || Some(code) == sent.code);
+                if agrees { None } else { Some(close) }
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether both Closes were exchanged.
+    pub fn is_clean(&self) -> bool {
+        matches!(self, Closure::ByPeer(_) | Closure::ByUs { answer: Answer::Close(_), .. })
+    }
+}
+
+/// The exit code of a session, by the contract's precedence: a signal; a failure or time limit; a
+/// close code that is no success; then what was asked and not done.
+pub fn judge(outcome: &Outcome, asked: &Asked) -> Exit {
+    if let Some(signal) = outcome.signal {
+        return Exit::Signal(signal);
+    }
+    if let Some(failure) = &outcome.failure {
+        return of_failure(failure);
+    }
+    let expected = match of_ending(outcome, asked) {
+        Verdict::Code(code) => return Exit::Code(code),
+        Verdict::Fine => false,
+        Verdict::Expected => true,
+    };
+    let excused = expected && !is_normal(outcome.closure.close_code());
+    let unsent = outcome.unsent.is_any() && !outcome.condition_met && !excused;
+    if outcome.unmet.is_some() || unsent {
+        return Exit::Code(code::NOT_AS_ASKED);
+    }
+    Exit::Code(code::SUCCESS)
+}
+
+enum Verdict {
+    Code(i32),
+    Fine,
+    Expected,
+}
+
+fn of_ending(outcome: &Outcome, asked: &Asked) -> Verdict {
+    let number = outcome.closure.close_code();
+    let is_in = |codes: &Codes| codes.iter().any(|range| range.contains(&number));
+    let trouble_matters = asked.answer_matters && !outcome.condition_met;
+    let unanswered = matches!(outcome.closure, Closure::ByUs { answer: Answer::Nothing, .. });
+    if unanswered && trouble_matters {
+        return Verdict::Code(code::TIME_LIMIT);
+    }
+    if let Some(expected) = asked.expect_close {
+        return if is_in(expected) { Verdict::Expected } else { Verdict::Code(code::NOT_AS_ASKED) };
+    }
+    let is_fine = match &outcome.closure {
+        Closure::ByUs { answer: Answer::Lost | Answer::Nothing, .. } => !trouble_matters,
+        Closure::ByUs { .. } => outcome.closure.peers_close().is_none(),
+        _ => is_normal(number),
+    };
+    if is_fine || is_in(asked.ok_close) {
+        Verdict::Fine
+    } else {
+        Verdict::Code(of_close_code(number))
+    }
+}
+
+fn is_normal(close_code: u16) -> bool {
+    matches!(close_code, 1000 | NO_CODE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::TimeLimit;
+
+    const PLAIN: Asked = Asked { ok_close: &[], expect_close: None, answer_matters: true };
+
+    fn ended(closure: Closure) -> Outcome {
+        Outcome {
+            closure,
+            failure: None,
+            signal: None,
+            condition_met: false,
+            unmet: None,
+            unsent: Unsent::default(),
+        }
+    }
+
+    fn by_peer(code: u16) -> Outcome {
+        ended(Closure::ByPeer(Close::new(code, "")))
+    }
+
+    fn by_us(answer: Answer) -> Outcome {
+        ended(Closure::ByUs { sent: Close::new(1000, ""), answer })
+    }
+
+    fn answered(code: Option<u16>) -> Outcome {
+        by_us(Answer::Close(Close { code, reason: String::new() }))
+    }
+
+    #[test]
+    fn every_close_code_from_the_peer_has_its_exit_code() {
+        let cases = [
+            (1000, 0),
+            (1001, 101),
+            (1002, 102),
+            (1003, 103),
+            (1007, 107),
+            (1008, 108),
+            (1009, 109),
+            (1010, 110),
+            (1011, 111),
+            (1012, 112),
+            (1013, 113),
+            (1014, 114),
+            (3000, 117),
+            (3999, 117),
+            (4000, 118),
+            (4999, 118),
+        ];
+        for (close_code, expected) in cases {
+            assert_eq!(judge(&by_peer(close_code), &PLAIN), Exit::Code(expected), "{close_code}");
+        }
+        assert_eq!(judge(&ended(Closure::ByPeer(Close::default())), &PLAIN), Exit::Code(0));
+        assert_eq!(judge(&ended(Closure::Lost(String::new())), &PLAIN), Exit::Code(106));
+        for (violation, expected) in [
+            (Violation::Masked, 102),
+            (Violation::CloseCode(1005), 102),
+            (Violation::InvalidUtf8, 107),
+            (Violation::TooBig { limit: 1 }, 109),
+        ] {
+            assert_eq!(judge(&ended(Closure::Violated(violation)), &PLAIN), Exit::Code(expected));
+        }
+    }
+
+    #[test]
+    fn our_own_close_is_judged_by_its_answer() {
+        let listen = Asked { answer_matters: false, ..PLAIN };
+        let cases = [
+            (answered(Some(1000)), 0, 0),
+            (answered(None), 0, 0),
+            (answered(Some(1008)), 108, 108),
+            (answered(Some(4000)), 118, 118),
+            (by_us(Answer::Nothing), 28, 0),
+            (by_us(Answer::Lost), 106, 0),
+            (by_us(Answer::NotAwaited), 0, 0),
+        ];
+        for (outcome, strict, lax) in cases {
+            assert_eq!(judge(&outcome, &PLAIN), Exit::Code(strict), "{outcome:?}");
+            assert_eq!(judge(&outcome, &listen), Exit::Code(lax), "{outcome:?}");
+        }
+        for answer in [Answer::Nothing, Answer::Lost] {
+            let outcome = Outcome { condition_met: true, ..by_us(answer) };
+            assert_eq!(judge(&outcome, &PLAIN), Exit::Code(0));
+        }
+        let outcome = Outcome { condition_met: true, ..answered(Some(1008)) };
+        assert_eq!(judge(&outcome, &PLAIN), Exit::Code(108), "a rejected last message");
+        let ours = ended(Closure::ByUs {
+            sent: Close::new(4001, "done"),
+            answer: Answer::Close(Close::new(4001, "")),
+        });
+        assert_eq!(judge(&ours, &PLAIN), Exit::Code(0));
+    }
+
+    #[test]
+    fn ok_close_widens_success_and_expect_close_judges_the_ending() {
+        let ok: &Codes = &[1001..=1001, 4000..=4099, 1005..=1006];
+        let expect: &Codes = &[1008..=1008];
+        let asked_ok = Asked { ok_close: ok, ..PLAIN };
+        let asked_expect = Asked { expect_close: Some(expect), ..PLAIN };
+        let lost = || ended(Closure::Lost(String::new()));
+        let cases = [
+            (by_peer(1001), asked_ok, 0),
+            (by_peer(4099), asked_ok, 0),
+            (by_peer(4100), asked_ok, 118),
+            (lost(), asked_ok, 0),
+            (by_peer(1000), asked_ok, 0),
+            (by_peer(1008), asked_expect, 0),
+            (by_peer(1000), asked_expect, 4),
+            (lost(), asked_expect, 4),
+            (answered(Some(1008)), asked_expect, 0),
+            (answered(Some(1000)), asked_expect, 4),
+        ];
+        for (outcome, asked, expected) in cases {
+            assert_eq!(judge(&outcome, &asked), Exit::Code(expected), "{outcome:?} {asked:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_and_not_done_is_4_after_everything_else() {
+        let unsent = Unsent { messages: 2, more: false };
+        let unmet = || Some(Unmet("-n 2".into()));
+        let cases = [
+            (Outcome { unsent, ..by_peer(1000) }, 4),
+            (Outcome { unsent, ..ended(Closure::ByPeer(Close::default())) }, 4),
+            (Outcome { unsent, ..by_peer(1011) }, 111),
+            (Outcome { unmet: unmet(), ..by_peer(1000) }, 4),
+            (Outcome { unmet: unmet(), ..by_peer(1008) }, 108),
+            (Outcome { unsent, condition_met: true, ..answered(Some(1000)) }, 0),
+            (
+                Outcome {
+                    failure: Some(Failure::TimeLimit(TimeLimit::Wait("x".into()))),
+                    unmet: unmet(),
+                    ..by_peer(1008)
+                },
+                28,
+            ),
+        ];
+        for (outcome, expected) in cases {
+            assert_eq!(judge(&outcome, &PLAIN), Exit::Code(expected), "{outcome:?}");
+        }
+        let expect = Asked { expect_close: Some(&[1008..=1008]), ..PLAIN };
+        let rejected = Outcome { unsent, ..by_peer(1008) };
+        assert_eq!(judge(&rejected, &expect), Exit::Code(0));
+        let signalled = Outcome { signal: Some(2), ..by_peer(1008) };
+        assert_eq!(judge(&signalled, &PLAIN), Exit::Signal(2));
+    }
+
+    #[test]
+    fn the_table_names_every_code_that_is_given() {
+        let named = |code: i32| {
+            TABLE.iter().flat_map(|row| row.code.split(", ")).any(|part| {
+                match part.split_once('-') {
+                    Some((low, high)) => {
+                        (low.parse().unwrap()..=high.parse().unwrap()).contains(&code)
+                    }
+                    None => part.parse() == Ok(code),
+                }
+            })
+        };
+        for code in (1000..=4999).filter(|c| crate::wire::close::is_valid_on_wire(*c)) {
+            assert!(code == 1000 || named(of_close_code(code)), "{code}");
+        }
+        for code in [0, 1, 2, 3, 4, 6, 7, 8, 22, 23, 26, 28, 29, 70, 106] {
+            assert!(named(code), "{code}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What can go wrong: one type, one wording, one hint each. Exit codes are in `exit.rs`.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::handshake::{HandshakeFault, Refusal, TargetError};
+use crate::input::InputError;
+use crate::output::escape::one_line;
+
+/// A reason why a run cannot go on, or did not do what it was to do.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// The command line cannot be obeyed.
+    #[error("{what}")]
+    Usage {
+        /// What is wrong.
+        what: String,
+        /// What to type instead.
+        hint: Option<String>,
+    },
+    /// The URL cannot be used.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The host has no address.
+    #[error("cannot resolve {host}: {}", reason(.error))]
+    Resolve {
+        /// The host's name.
+        host: String,
+        /// What the resolver said.
+        error: io::Error,
+    },
+    /// No connection.
+    #[error("cannot connect to {address}: {reason}")]
+    Connect {
+        /// Host and port.
+        address: String,
+        /// What the operating system said.
+        reason: String,
+    },
+    /// `serve` cannot listen.
+    #[error("cannot listen on {address}: {}", reason(.error))]
+    Bind {
+        /// Host and port.
+        address: String,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// The server's answer breaks the opening handshake.
+    #[error("the opening handshake failed: {0}")]
+    Handshake(#[from] HandshakeFault),
+    /// The server refused the upgrade.
+    #[error("refused by the server: {0}")]
+    Refused(Box<Refusal>),
+    /// The output cannot be written.
+    #[error("cannot write {name}: {}", reason(.error))]
+    Output {
+        /// `stdout`, or the file.
+        name: String,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// The reader of our stdout has gone; told by a signal, not by words.
+    #[error("stdout was closed by its reader")]
+    BrokenPipe,
+    /// The input cannot be read.
+    #[error("cannot read {name}: {}", reason(.error))]
+    ReadInput {
+        /// `stdin`, or the file.
+        name: String,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// The input is not valid.
+    #[error("{0}")]
+    Input(#[from] InputError),
+    /// A time limit was reached.
+    #[error("{0}")]
+    TimeLimit(TimeLimit),
+    /// The peer does not answer Pings.
+    #[error("the peer stopped answering: no Pong within {}", duration(.0))]
+    PeerSilent(Duration),
+    /// A failure of no other kind.
+    #[error("{0:#}")]
+    Other(#[from] anyhow::Error),
+}
+
+/// The time limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TimeLimit {
+    /// `--connect-timeout`.
+    Connect {
+        /// Host and port.
+        address: String,
+        /// The limit.
+        limit: Duration,
+    },
+    /// `-m`.
+    MaxTime(Duration),
+    /// `--wait`: this was waited for.
+    Wait(String),
+}
+
+impl fmt::Display for TimeLimit {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            TimeLimit::Connect { address, limit } => {
+                write!(f, "{address} did not open a session within {}", duration(limit))
+            }
+            TimeLimit::MaxTime(limit) => write!(f, "the run took longer than {}", duration(limit)),
+            TimeLimit::Wait(what) => write!(f, "waited in vain: {what}"),
+        }
+    }
+}
+
+impl Failure {
+    /// A wrong command line, and what to type instead.
+    pub fn usage(what: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure::Usage { what: what.into(), hint: Some(hint.into()) }
+    }
+
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Failure::Usage { hint, .. } => hint.clone(),
+            Failure::Target(error) => error.hint().map(Into::into),
+            Failure::Handshake(fault) => fault.hint().map(Into::into),
+            Failure::Input(error) => error.hint.map(Into::into),
+            Failure::TimeLimit(TimeLimit::Connect { .. }) => {
+                Some("give it more time with --connect-timeout".into())
+            }
+            Failure::TimeLimit(TimeLimit::MaxTime(_)) => Some("the limit is -m/--max-time".into()),
+            Failure::TimeLimit(TimeLimit::Wait(_)) => {
+                Some("wait longer with --wait DURATION, or --wait forever".into())
+            }
+            Failure::PeerSilent(_) => Some("the limit is --ping-timeout".into()),
+            _ => None,
+        }
+    }
+
+    /// The word for it in a `failure` record.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Failure::Usage { .. } => "usage",
+            Failure::Target(_) => "url",
+            Failure::Resolve { .. } => "resolve",
+            Failure::Connect { .. } => "connect",
+            Failure::Bind { .. } => "bind",
+            Failure::Handshake(_) => "handshake",
+            Failure::Refused(_) => "refused",
+            Failure::Output { .. } | Failure::BrokenPipe => "output",
+            Failure::ReadInput { .. } | Failure::Input(_) => "input",
+            Failure::TimeLimit(_) => "time_limit",
+            Failure::PeerSilent(_) => "ping_timeout",
+            Failure::Other(_) => "other",
+        }
+    }
+}
+
+/// A duration as a person writes it.
+pub fn duration(of: &Duration) -> String {
+    humantime::format_duration(*of).to_string()
+}
+
+/// The operating system's words, without its number, on one line.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    one_line(text.split(" (os error").next().unwrap_or(&text))
+}
+
+/// The innermost cause of an error chain, which is where the operating system speaks.
+pub fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let text = cause.to_string();
+    one_line(text.split(" (os error").next().unwrap_or(&text))
+}

@@ -1,0 +1,191 @@
+//! The answer to the opening handshake, judged by RFC 6455 section 4.1.
+
+use std::fmt;
+
+use hyper::StatusCode;
+use hyper::header::{
+    CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
+};
+use thiserror::Error;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::Request;
+use crate::output::escape;
+
+/// A session that was accepted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// The subprotocol that the server chose.
+    pub subprotocol: Option<String>,
+}
+
+/// An answer that breaks the opening handshake.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum HandshakeFault {
+    /// Section 4.1, 2.
+    #[error("the answer has no \"Upgrade: websocket\"{}", shown(.0))]
+    Upgrade(Option<String>),
+    /// Section 4.1, 3.
+    #[error("the answer has no \"Connection: Upgrade\"{}", shown(.0))]
+    Connection(Option<String>),
+    /// Section 4.1, 4.
+    #[error("the answer has a wrong Sec-WebSocket-Accept{}", shown(.0))]
+    Accept(Option<String>),
+    /// Section 4.1, 5.
+    #[error("the server accepted an extension that was not offered: {0:?}")]
+    Extension(String),
+    /// Section 4.1, 6.
+    #[error("the server chose a subprotocol that was not offered: {0:?}")]
+    Subprotocol(String),
+    /// What came is not HTTP/1.1.
+    #[error("the answer is not HTTP/1.1: {0}")]
+    NotHttp(String),
+    /// Nothing, or not everything, came.
+    #[error("the connection was closed before the answer was complete{0}")]
+    Cut(String),
+}
+
+impl HandshakeFault {
+    /// The way out.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            HandshakeFault::Subprotocol(_) => Some("offer it with --subprotocol"),
+            HandshakeFault::NotHttp(_) | HandshakeFault::Cut(_) => {
+                Some("is there a WebSocket server at this address, and is it ws:// that it speaks?")
+            }
+            _ => None,
+        }
+    }
+}
+
+fn shown(value: &Option<String>) -> String {
+    match value {
+        Some(value) => format!(", it says {:?}", escape::one_line(value)),
+        None => String::new(),
+    }
+}
+
+/// An answer with another status than 101.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The beginning of the body.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}", self.status.as_u16())?;
+        match self.status.canonical_reason() {
+            Some(reason) => write!(f, " {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Judges an answer with status 101 to the request with these headers.
+///
+/// # Errors
+/// The first rule of section 4.1 that it breaks.
+pub fn judge(request: &HeaderMap, answer: &HeaderMap) -> Result<Accepted, HandshakeFault> {
+    let upgrade = joined(answer, UPGRADE);
+    if !upgrade.as_deref().is_some_and(|value| value.trim().eq_ignore_ascii_case("websocket")) {
+        return Err(HandshakeFault::Upgrade(upgrade));
+    }
+    let connection = joined(answer, CONNECTION);
+    let is_upgrade = |token: &str| token.trim().eq_ignore_ascii_case("upgrade");
+    if !connection.as_deref().is_some_and(|list| list.split(',').any(is_upgrade)) {
+        return Err(HandshakeFault::Connection(connection));
+    }
+    let key = request.get(SEC_WEBSOCKET_KEY).map(|key| key.as_bytes()).unwrap_or_default();
+    let accept = joined(answer, SEC_WEBSOCKET_ACCEPT);
+    if accept.as_deref().map(str::trim) != Some(&derive_accept_key(key)) {
+        return Err(HandshakeFault::Accept(accept));
+    }
+    if let Some(extensions) = joined(answer, SEC_WEBSOCKET_EXTENSIONS)
+        && !extensions.trim().is_empty()
+    {
+        return Err(HandshakeFault::Extension(extensions));
+    }
+    let subprotocol = joined(answer, SEC_WEBSOCKET_PROTOCOL);
+    match &subprotocol {
+        Some(chosen) if !Request::offered(request).contains(chosen) => {
+            Err(HandshakeFault::Subprotocol(chosen.clone()))
+        }
+        _ => Ok(Accepted { subprotocol }),
+    }
+}
+
+/// A header's value; several lines of it make one list (RFC 9110 section 5.3).
+fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let values: Vec<_> = headers
+        .get_all(name)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    if values.is_empty() { None } else { Some(values.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    fn map(lines: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            let (name, value) = line.split_once(": ").unwrap();
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            headers.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    const UP: &str = "Upgrade: websocket";
+    const CON: &str = "Connection: Upgrade";
+    /// The example of RFC 6455 section 1.3.
+    const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+    const ACC: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+    #[test]
+    fn an_answer_is_judged_by_section_4_1() {
+        use HandshakeFault as Fault;
+        let none = Ok(Accepted { subprotocol: None });
+        let some = |text: &str| Some(text.to_owned());
+        let chat = Ok(Accepted { subprotocol: some("chat") });
+        let cases: Vec<(&[&str], Result<Accepted, Fault>)> = vec![
+            (&[UP, CON, ACC], none.clone()),
+            (&["Upgrade: WebSocket", "Connection: keep-alive, uPGRADE", ACC], none.clone()),
+            (&[UP, "Connection: keep-alive", CON, ACC], none.clone()),
+            (&[UP, CON, ACC, "Sec-WebSocket-Extensions: "], none),
+            (&[UP, CON, ACC, "Sec-WebSocket-Protocol: chat"], chat),
+            (&[CON, ACC], Err(Fault::Upgrade(None))),
+            (&["Upgrade: h2c", CON, ACC], Err(Fault::Upgrade(some("h2c")))),
+            (&[UP, ACC], Err(Fault::Connection(None))),
+            (&[UP, "Connection: close", ACC], Err(Fault::Connection(some("close")))),
+            (&[UP, "Connection: upgraded", ACC], Err(Fault::Connection(some("upgraded")))),
+            (&[UP, CON], Err(Fault::Accept(None))),
+            (&[UP, CON, "Sec-WebSocket-Accept: x"], Err(Fault::Accept(some("x")))),
+            (&[UP, CON, ACC, "Sec-WebSocket-Extensions: permessage-deflate"], {
+                Err(Fault::Extension("permessage-deflate".into()))
+            }),
+            (&[UP, CON, ACC, "Sec-WebSocket-Protocol: other"], {
+                Err(Fault::Subprotocol("other".into()))
+            }),
+            (&[UP, CON, ACC, "Sec-WebSocket-Protocol: Chat"], {
+                Err(Fault::Subprotocol("Chat".into()))
+            }),
+            (&[UP, CON, ACC, "Sec-WebSocket-Protocol: chat, soap"], {
+                Err(Fault::Subprotocol("chat, soap".into()))
+            }),
+        ];
+        let request = map(&[KEY, "Sec-WebSocket-Protocol: soap, chat"]);
+        for (lines, expected) in cases {
+            assert_eq!(judge(&request, &map(lines)), expected, "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What a URL names (RFC 6455 section 3). Nothing is resolved here.
+
+use thiserror::Error;
+use url::{Host, Url};
+
+use super::Credentials;
+
+/// What is connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `echo:`, the echo server that is built in.
+    Echo,
+    /// A server on the network.
+    Server(Location),
+}
+
+/// Where a server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// A name or an address.
+    pub host: Host,
+    /// The port.
+    pub port: u16,
+    /// The path with its query, as it goes into the request line.
+    pub resource: String,
+    /// User and password, if the URL had them.
+    pub credentials: Option<Credentials>,
+}
+
+/// Why a URL cannot be used.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum TargetError {
+    /// It is no URL at all.
+    #[error("malformed URL {url:?}: {why}")]
+    Malformed {
+        /// What was given, without a password.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Its scheme has nothing to do with WebSocket.
+    #[error("the URL scheme {scheme}: is not one for WebSocket")]
+    Scheme {
+        /// The scheme.
+        scheme: String,
+    },
+    /// Its scheme is one that this version does not do.
+    #[error("{scheme}: is not supported yet: this version speaks ws:// only")]
+    NotYet {
+        /// The scheme.
+        scheme: String,
+    },
+}
+
+impl TargetError {
+    /// The way out.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            TargetError::Malformed { .. } => {
+                Some("a URL looks like ws://host:port/path; echo: is the built-in echo server")
+            }
+            TargetError::Scheme { .. } => Some("use ws:// (or http://, which is taken as ws://)"),
+            TargetError::NotYet { .. } => Some("put a TLS tunnel in front, or use ws://"),
+        }
+    }
+}
+
+impl Target {
+    /// Reads a URL as it is typed.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(typed: &str) -> Result<Target, TargetError> {
+        if typed == "echo:" {
+            return Ok(Target::Echo);
+        }
+        let (scheme, rest) = match typed.split_once("://") {
+            Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
+            None => ("ws".to_owned(), typed),
+        };
+        match scheme.as_str() {
+            "ws" | "http" => {}
+            "wss" | "https" | "ws+unix" => return Err(TargetError::NotYet { scheme }),
+            _ => return Err(TargetError::Scheme { scheme }),
+        }
+        let location = location(rest).map_err(|why| TargetError::Malformed {
+            url: without_userinfo(typed),
+            why: why.to_string(),
+        })?;
+        Ok(Target::Server(location))
+    }
+}
+
+impl Location {
+    /// Host and port, for messages.
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// The value of the Host header: the port only where it is not the scheme's own.
+    pub fn host_header(&self) -> String {
+        if self.port == 80 { self.host.to_string() } else { self.address() }
+    }
+
+    /// The URL without its user and password.
+    pub fn url(&self) -> String {
+        format!("ws://{}{}", self.host_header(), self.resource)
+    }
+}
+
+fn location(rest: &str) -> Result<Location, String> {
+    if let Some(c) = rest.chars().find(|c| c.is_control() || c.is_whitespace()) {
+        return Err(format!("it contains {c:?}; write it percent-encoded"));
+    }
+    if rest.starts_with(['/', '\\', '?', '#']) || rest.is_empty() {
+        return Err("the host is missing".into());
+    }
+    let url = Url::parse(&format!("ws://{rest}")).map_err(|error| error.to_string())?;
+    if url.fragment().is_some() {
+        return Err("a WebSocket URL has no #fragment (RFC 6455 section 3)".into());
+    }
+    let host = url.host().ok_or("the host is missing")?.to_owned();
+    let port = url.port_or_known_default().unwrap_or(80);
+    let mut resource = url.path().to_owned();
+    if let Some(query) = url.query() {
+        resource.push('?');
+        resource.push_str(query);
+    }
+    let credentials = if url.username().is_empty() && url.password().is_none() {
+        None
+    } else {
+        let user = percent_decode(url.username())?;
+        Some(Credentials::new(user, percent_decode(url.password().unwrap_or(""))?))
+    };
+    Ok(Location { host, port, resource, credentials })
+}
+
+fn percent_decode(text: &str) -> Result<String, String> {
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
+    decoded.map(Into::into).map_err(|_| "the user or password is not UTF-8".into())
+}
+
+fn without_userinfo(typed: &str) -> String {
+    let (scheme, rest) = typed.split_once("://").unwrap_or(("", typed));
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..authority_end].rfind('@') {
+        None => typed.to_owned(),
+        Some(at) => {
+            let separator = if scheme.is_empty() { "" } else { "://" };
+            format!("{scheme}{separator}(redacted)@{}", &rest[at + 1..])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_host_port_and_resource() {
+        let cases = [
+            ("ws://example.org", "example.org", 80, "/", "ws://example.org/"),
+            ("WS://example.org:80/a?b=c", "example.org", 80, "/a?b=c", "ws://example.org/a?b=c"),
+            ("http://h:8080/x/../y", "h", 8080, "/y", "ws://h:8080/y"),
+            ("localhost:9000", "localhost", 9000, "/", "ws://localhost:9000/"),
+            ("host/path", "host", 80, "/path", "ws://host/path"),
+            ("ws:9000/", "ws", 9000, "/", "ws://ws:9000/"),
+            ("[::1]:7/", "[::1]", 7, "/", "ws://[::1]:7/"),
+            ("ws://127.0.0.1?q", "127.0.0.1", 80, "/?q", "ws://127.0.0.1/?q"),
+            ("ws://bücher.example/ä", "xn--bcher-kva.example", 80, "/%C3%A4", {
+                "ws://xn--bcher-kva.example/%C3%A4"
+            }),
+        ];
+        for (typed, host, port, resource, url) in cases {
+            let Target::Server(location) = Target::parse(typed).expect(typed) else {
+                panic!("{typed} is no server")
+            };
+            assert_eq!(location.host.to_string(), host, "{typed}");
+            assert_eq!((location.port, &location.resource[..]), (port, resource), "{typed}");
+            assert_eq!(location.url(), url);
+        }
+        assert_eq!(Target::parse("echo:"), Ok(Target::Echo));
+    }
+
+    #[test]
+    fn user_and_password_are_taken_out_of_the_url() {
+        let Ok(Target::Server(location)) = Target::parse("ws://a%40b:p+%3A%25&=@h/") else {
+            panic!("no server")
+        };
+        assert_eq!(location.credentials, Some(Credentials::new("a@b".into(), "p+:%&=".into())));
+        assert_eq!(location.url(), "ws://h/");
+    }
+
+    #[test]
+    fn a_wrong_url_is_refused_and_its_password_not_shown() {
+        let cases = [
+            ("", "the host is missing"),
+            ("ws://", "the host is missing"),
+            ("ws:///path", "the host is missing"),
+            ("ws://h:99999/", "port"),
+            ("ws://h:abc/", "port"),
+            ("ws://h/#top", "no #fragment"),
+            ("ws://a b/", "contains ' '"),
+            ("ws://h/\r\nX: y", "contains '\\r'"),
+            ("ws://[::1/", "IPv6"),
+            ("ftp://h/", "scheme ftp: is not one for WebSocket"),
+            ("wss://h/", "wss: is not supported yet"),
+            ("ws+unix:///x.sock:/", "ws+unix: is not supported yet"),
+            ("ws://me:secret@h:99999/", "(redacted)@h"),
+        ];
+        for (typed, expected) in cases {
+            let error = Target::parse(typed).expect_err(typed).to_string();
+            assert!(error.contains(expected), "{typed}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}
