@@ -36,3 +36,4 @@ pub mod policy;
 pub mod handshake;
 pub mod failure;
 pub mod exit;
+pub mod net;

@@ -1,0 +1,149 @@
+//! The opening handshake over HTTP/1.1, by hyper: our side of it, and the server's for `serve`.
+
+use std::error::Error as _;
+use std::io;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper::client::conn::http1 as client;
+use hyper::http::response;
+use hyper::server::conn::http1 as server;
+use hyper::upgrade::Upgraded;
+use hyper::{HeaderMap, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+use super::{Opened, Step};
+use crate::failure::{Failure, root_cause};
+use crate::handshake::{self, HandshakeFault, Location, Refusal, Request};
+
+/// Bytes of a refusal's body that are kept.
+const MAX_BODY: usize = 64 * 1024;
+/// How long a refusal's body may take, within the limit of the whole opening.
+const BODY_TIME: Duration = Duration::from_secs(1);
+
+/// Asks for the upgrade and judges the answer.
+pub async fn upgrade(
+    stream: TcpStream,
+    location: &Location,
+    request: &Request,
+    tell: &mut dyn FnMut(Step),
+) -> Result<Opened, Failure> {
+    let headers = request.headers_for(location);
+    tell(Step::Request(location, &headers));
+    let response = ask(stream, location, &headers).await?;
+    let (parts, body) = response.into_parts();
+    tell(Step::Answer(&parts));
+    if parts.status != StatusCode::SWITCHING_PROTOCOLS {
+        let body = beginning(body).await;
+        let Parts { status, headers } = parts.into();
+        return Err(Failure::Refused(Box::new(Refusal { status, headers, body })));
+    }
+    let accepted = handshake::judge(&headers, &parts.headers)?;
+    let upgraded = hyper::upgrade::on(Response::from_parts(parts, body)).await.map_err(fault)?;
+    let (stream, early) = into_tcp(upgraded)?;
+    Ok(Opened { stream, early, accepted })
+}
+
+struct Parts {
+    status: StatusCode,
+    headers: HeaderMap,
+}
+
+impl From<response::Parts> for Parts {
+    fn from(parts: response::Parts) -> Self {
+        Parts { status: parts.status, headers: parts.headers }
+    }
+}
+
+async fn ask(
+    stream: TcpStream,
+    location: &Location,
+    headers: &HeaderMap,
+) -> Result<Response<Incoming>, Failure> {
+    let (mut sender, connection) = client::Builder::new()
+        .title_case_headers(true)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(fault)?;
+    tokio::spawn(async move {
+        // An error of the connection reaches us through the request's answer.
+        let _ = connection.with_upgrades().await;
+    });
+    let mut request =
+        hyper::Request::get(&location.resource).body(Empty::<Bytes>::new()).map_err(|error| {
+            anyhow!("the path {:?} cannot be asked for: {error}", location.resource)
+        })?;
+    *request.headers_mut() = headers.clone();
+    Ok(sender.send_request(request).await.map_err(fault)?)
+}
+
+fn fault(error: hyper::Error) -> HandshakeFault {
+    if error.is_parse() {
+        return HandshakeFault::NotHttp(root_cause(&error));
+    }
+    let of_system = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    HandshakeFault::Cut(match of_system {
+        Some(error) => format!(": {}", root_cause(error)),
+        None => String::new(),
+    })
+}
+
+async fn beginning(mut body: Incoming) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let read = async {
+        while kept.len() < MAX_BODY {
+            // What there is of a body that breaks off is worth showing.
+            let Some(Ok(frame)) = body.frame().await else { return };
+            if let Some(data) = frame.data_ref() {
+                kept.extend_from_slice(&data[..data.len().min(MAX_BODY - kept.len())]);
+            }
+        }
+    };
+    let _ = tokio::time::timeout(BODY_TIME, read).await;
+    kept
+}
+
+fn into_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Failure> {
+    let parts = upgraded
+        .downcast::<TokioIo<TcpStream>>()
+        .map_err(|_| anyhow!("the upgraded connection is not the one that was dialled"))?;
+    Ok((parts.io.into_inner(), parts.read_buf))
+}
+
+/// A connection that a client opened to us.
+#[derive(Debug)]
+pub struct ServerSide {
+    /// The connection.
+    pub stream: TcpStream,
+    /// What came after the request, in the same packet.
+    pub early: Bytes,
+}
+
+/// Answers opening handshakes on a connection until one is accepted or the client goes away.
+pub async fn accept(stream: TcpStream) -> Option<ServerSide> {
+    let (give, take) = oneshot::channel();
+    let give = Mutex::new(Some(give));
+    let service = hyper::service::service_fn(|mut request: hyper::Request<Incoming>| {
+        let answer = match handshake::accept(&request) {
+            Ok(answer) => {
+                if let Some(give) = give.lock().ok().and_then(|mut give| give.take()) {
+                    // The receiver is only gone when the connection is.
+                    let _ = give.send(hyper::upgrade::on(&mut request));
+                }
+                answer
+            }
+            Err(why) => handshake::reject(&why),
+        };
+        std::future::ready(Ok::<_, std::convert::Infallible>(answer))
+    });
+    let connection = server::Builder::new().serve_connection(TokioIo::new(stream), service);
+    connection.with_upgrades().await.ok()?;
+    let (stream, early) = into_tcp(take.await.ok()?.await.ok()?).ok()?;
+    Some(ServerSide { stream, early })
+}
