@@ -37,3 +37,4 @@ pub mod handshake;
 pub mod failure;
 pub mod exit;
 pub mod net;
+pub mod session;

@@ -1,0 +1,67 @@
+//! The echo server's conversation: every data frame goes back as it came, fragments as fragments,
+//! in constant memory.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::link::{Link, Read};
+use crate::wire::{Close, Event, Role, opcode};
+
+/// How long the last bytes may take to leave once the conversation is over.
+const PARTING: Duration = Duration::from_secs(1);
+
+/// Echoes until the client closes or goes away.
+pub async fn echo<S: AsyncRead + AsyncWrite + Unpin>(stream: S, early: &Bytes) {
+    let mut link = Link::new(stream, early, Role::Server, None);
+    let mut over = answer(&mut link);
+    while !over {
+        // Not reading while the client does not read is what bounds the memory.
+        let want_read = link.outbox.has_room();
+        match link.moved(want_read).await.read {
+            Some(Read::Bytes) => over = answer(&mut link),
+            Some(Read::End | Read::Failed(_)) => return,
+            None if link.write_failed() => return,
+            None => {}
+        }
+    }
+    let part = async {
+        while !link.outbox.is_empty() && !link.write_failed() {
+            link.moved(false).await;
+        }
+        link.shut_down().await;
+        // Closing with unread bytes would reset the connection before our Close is read.
+        while let Some(Read::Bytes) = link.moved(true).await.read {
+            link.inbox.discard();
+        }
+    };
+    let _ = tokio::time::timeout(PARTING, part).await;
+}
+
+/// Answers what has arrived; whether the conversation is over.
+fn answer<S>(link: &mut Link<S>) -> bool {
+    let Link { inbox, outbox, .. } = link;
+    loop {
+        match inbox.event() {
+            Ok(None) => return false,
+            Ok(Some((Event::Pong(_), _))) => {}
+            Ok(Some((Event::Data { kind, payload, first, last }, bytes))) => {
+                outbox.data(kind, &bytes[payload], first, last);
+            }
+            Ok(Some((Event::Ping(payload), bytes))) => {
+                outbox.control(opcode::PONG, &bytes[payload]);
+            }
+            Ok(Some((Event::Close(close), _))) => {
+                outbox.control(opcode::CLOSE, &close.encode());
+                return true;
+            }
+            Err(violation) => {
+                let close = Close::new(violation.close_code(), "");
+                outbox.control(opcode::CLOSE, &close.encode());
+                inbox.discard();
+                return true;
+            }
+        }
+    }
+}

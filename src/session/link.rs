@@ -1,0 +1,171 @@
+//! The adapter between the byte stream and the session: frames decoded from one buffer, frames
+//! written from one queue, both directions in one poll. It decides nothing.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::outbox::Outbox;
+use crate::wire::{Decoder, Event, Role, Violation};
+
+/// Bytes that one read may bring.
+const READ: usize = 256 * 1024;
+
+/// One open connection, seen as frames.
+#[derive(Debug)]
+pub struct Link<S> {
+    stream: S,
+    /// What came in.
+    pub inbox: Inbox,
+    /// What goes out.
+    pub outbox: Outbox,
+    read_ended: bool,
+    write_failed: bool,
+}
+
+/// Bytes that were received, and the decoder that reads them.
+#[derive(Debug)]
+pub struct Inbox {
+    decoder: Decoder,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Inbox {
+    /// The next event among the bytes that are here, with the buffer that its ranges point into.
+    ///
+    /// # Errors
+    /// A breach of the protocol. Nothing after it is to be decoded.
+    pub fn event(&mut self) -> Result<Option<(Event, &[u8])>, Violation> {
+        loop {
+            let at = self.start;
+            let step = self.decoder.step(&mut self.buffer[at..self.end])?;
+            self.start += step.consumed;
+            match step.event {
+                Some(event) => return Ok(Some((event, &self.buffer[at..self.end]))),
+                None if step.consumed == 0 => {
+                    self.buffer.copy_within(self.start..self.end, 0);
+                    self.end -= self.start;
+                    self.start = 0;
+                    return Ok(None);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Forgets what was received and not decoded: after a violation it means nothing.
+    pub fn discard(&mut self) {
+        (self.start, self.end) = (0, 0);
+    }
+}
+
+/// What a poll of the link brought.
+#[derive(Debug, Default)]
+pub struct Moved {
+    /// Whether bytes were written.
+    pub wrote: bool,
+    /// What reading brought.
+    pub read: Option<Read>,
+}
+
+/// What reading brought.
+#[derive(Debug)]
+pub enum Read {
+    /// Bytes to decode.
+    Bytes,
+    /// The end of the stream.
+    End,
+    /// A failure.
+    Failed(io::Error),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+    /// A link over `stream`; `early` are bytes that came with the opening handshake.
+    pub fn new(stream: S, early: &Bytes, role: Role, max_message: Option<u64>) -> Self {
+        let mut buffer = vec![0; READ.max(early.len())];
+        buffer[..early.len()].copy_from_slice(early);
+        let decoder = Decoder::new(role, max_message);
+        Link {
+            stream,
+            inbox: Inbox { decoder, buffer, start: 0, end: early.len() },
+            outbox: Outbox::new(role),
+            read_ended: false,
+            write_failed: false,
+        }
+    }
+
+    /// Whether writing has failed. What was received before can still be read.
+    pub fn write_failed(&self) -> bool {
+        self.write_failed
+    }
+
+    /// Moves bytes: out, whatever waits; in, if `want_read`. Ready when anything moved.
+    pub async fn moved(&mut self, want_read: bool) -> Moved {
+        poll_fn(|cx| self.poll_move(cx, want_read)).await
+    }
+
+    /// Writes what goes out at once, and does not wait for the rest.
+    pub async fn write_now(&mut self) {
+        poll_fn(|cx| {
+            let mut moved = Moved::default();
+            self.poll_write(cx, &mut moved);
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Says that nothing more will be written.
+    pub async fn shut_down(&mut self) {
+        // The connection may be gone already, which is what is wanted.
+        let _ = poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await;
+    }
+
+    fn poll_move(&mut self, cx: &mut Context, want_read: bool) -> Poll<Moved> {
+        let mut moved = Moved::default();
+        self.poll_write(cx, &mut moved);
+        if want_read && !self.read_ended {
+            self.poll_read(cx, &mut moved);
+        }
+        if moved.wrote || moved.read.is_some() { Poll::Ready(moved) } else { Poll::Pending }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context, moved: &mut Moved) {
+        while !self.write_failed && !self.outbox.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, self.outbox.pending()) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(written)) if written > 0 => {
+                    self.outbox.advance(written);
+                    moved.wrote = true;
+                }
+                // Reading goes on: what the peer said before is still to come.
+                Poll::Ready(_) => self.write_failed = true,
+            }
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context, moved: &mut Moved) {
+        let inbox = &mut self.inbox;
+        let mut space = ReadBuf::new(&mut inbox.buffer[inbox.end..]);
+        moved.read = match Pin::new(&mut self.stream).poll_read(cx, &mut space) {
+            Poll::Pending => None,
+            Poll::Ready(Ok(())) if space.filled().is_empty() => {
+                self.read_ended = true;
+                Some(Read::End)
+            }
+            Poll::Ready(Ok(())) => {
+                inbox.end += space.filled().len();
+                Some(Read::Bytes)
+            }
+            Poll::Ready(Err(error)) => {
+                self.read_ended = true;
+                Some(Read::Failed(error))
+            }
+        };
+    }
+}

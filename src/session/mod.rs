@@ -1,0 +1,616 @@
+//! One conversation over one open WebSocket: moves bytes between the input, the link and the
+//! output, and asks the policies what that means. The only big select of the program is here.
+
+mod echo;
+mod interrupt;
+mod link;
+mod outbox;
+mod output;
+mod stats;
+
+use std::future::pending;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Sleep;
+
+pub use echo::echo;
+pub use interrupt::{Interrupt, Interrupts};
+pub use output::{Output, STDOUT};
+pub use stats::Stats;
+
+use crate::exit::{Answer, Closure, Outcome, Unsent};
+use crate::failure::{Failure, TimeLimit};
+use crate::input::reader::{Block, ReadError, Reader};
+use crate::input::{Feed, Outgoing};
+use crate::output::encode::Piece;
+use crate::policy::ending::{Ending, Input, Over, Rules};
+use crate::policy::keepalive::{Action, Keepalive};
+use crate::record::{self, Record, Side};
+use crate::wire::{Close, Event, Kind, Role, Violation, opcode};
+use link::{Link, Moved, Read};
+use output::Receiver;
+
+/// How long the last bytes may take to leave, and a peer may take to hear of its mistake.
+const PARTING: Duration = Duration::from_secs(1);
+/// How long a Close after a signal is waited for.
+const AFTER_SIGNAL: Duration = Duration::from_secs(1);
+/// The largest message where it must be held whole and no limit is given: 64 MiB.
+const MAX_HELD: u64 = 64 << 20;
+
+/// The choices for one session.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// When it ends.
+    pub rules: Rules,
+    /// What we close with.
+    pub close: Close,
+    /// How long the peer's Close is waited for; without limit when not given.
+    pub close_timeout: Option<Duration>,
+    /// The interval of Pings and the time for a Pong.
+    pub keepalive: Option<(Duration, Duration)>,
+    /// The largest message that is taken, in bytes, if it was given by hand.
+    pub max_message: Option<u64>,
+}
+
+/// One session.
+#[derive(Debug)]
+pub struct Session<'a, S> {
+    link: Link<S>,
+    output: &'a mut Output,
+    receiver: Receiver,
+    feed: Feed,
+    reader: Option<Reader>,
+    /// Input that was read and has not been taken.
+    block: Option<Block>,
+    ending: Ending,
+    keepalive: Option<Keepalive>,
+    /// Where in the outgoing bytes our last Ping ends, until it has left.
+    ping_end: Option<u64>,
+    /// The payload of the latest Ping that could not be answered yet (RFC 6455 section 5.5.3).
+    unanswered_ping: Option<Vec<u8>>,
+    settings: Settings,
+    stats: Rc<Stats>,
+    timer: Option<(Instant, Pin<Box<Sleep>>)>,
+    /// Since when the output holds our reading up.
+    held_since: Option<Instant>,
+    /// When a connection that cannot be written to is given up.
+    give_up: Option<Instant>,
+    closing: Option<Closing>,
+    closure: Option<Closure>,
+    failure: Option<Failure>,
+    signal: Option<i32>,
+    condition_met: bool,
+    unsent: Unsent,
+}
+
+/// Our Close is on its way or out.
+#[derive(Debug)]
+struct Closing {
+    sent: Close,
+    /// Where in the outgoing bytes it ends.
+    end: u64,
+    /// How long its answer may take once it has left.
+    patience: Option<Duration>,
+    deadline: Option<Instant>,
+    left: bool,
+}
+
+/// What a session talks to besides its stream.
+#[derive(Debug)]
+pub struct Ends<'a> {
+    /// Everything that is to be sent.
+    pub feed: Feed,
+    /// Where its bytes come from.
+    pub reader: Option<Reader>,
+    /// Where messages go.
+    pub output: &'a mut Output,
+    /// What is counted.
+    pub stats: Rc<Stats>,
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
+    /// A session over a connection that has just been opened; `early` came with the answer.
+    pub fn new(stream: S, early: &Bytes, ends: Ends<'a>, settings: Settings) -> Self {
+        let now = Instant::now();
+        let needs_whole =
+            ends.output.needs_whole_messages() || settings.rules.conditions.needs_payload();
+        let max_message = settings.max_message.or(if needs_whole { Some(MAX_HELD) } else { None });
+        let max_message = max_message.filter(|limit| *limit > 0);
+        let keepalive = settings
+            .keepalive
+            .map(|(interval, timeout)| Keepalive::new(interval, timeout, rand::random(), now));
+        Session {
+            link: Link::new(stream, early, Role::Client, max_message),
+            receiver: Receiver::new(needs_whole, Rc::clone(&ends.stats)),
+            output: ends.output,
+            feed: ends.feed,
+            reader: ends.reader,
+            block: None,
+            ending: Ending::new(settings.rules.clone(), now),
+            keepalive,
+            ping_end: None,
+            unanswered_ping: None,
+            settings,
+            stats: ends.stats,
+            timer: None,
+            held_since: None,
+            give_up: None,
+            closing: None,
+            closure: None,
+            failure: None,
+            signal: None,
+            condition_met: false,
+            unsent: Unsent::default(),
+        }
+    }
+
+    /// Converses until it is over, and says how it ended. What is still in the output's buffers
+    /// is the caller's to drain.
+    pub async fn run(mut self, interrupts: &mut Interrupts) -> Outcome {
+        self.read_events();
+        while self.closure.is_none() {
+            self.send_input();
+            self.keep_time();
+            self.output.writer.flush();
+            if self.closure.is_none() {
+                self.wait(interrupts).await;
+            }
+        }
+        self.part(interrupts).await;
+        let sent = self.stats.messages_out.get().saturating_sub(self.unsent.messages);
+        self.stats.messages_out.set(sent);
+        Outcome {
+            closure: self.closure.unwrap_or(Closure::Lost(String::new())),
+            failure: self.failure,
+            signal: self.signal,
+            condition_met: self.condition_met,
+            unmet: if self.condition_met { None } else { self.ending.unmet() },
+            unsent: self.unsent,
+        }
+    }
+
+    async fn wait(&mut self, interrupts: &mut Interrupts) {
+        let want_read = !self.output.writer.is_full();
+        self.hold_or_resume(want_read);
+        self.set_timer();
+        let want_block = self.block.is_none() && self.closing.is_none();
+        tokio::select! {
+            interrupt = interrupts.next() => self.interrupted(interrupt).await,
+            moved = self.link.moved(want_read) => self.moved(moved),
+            written = self.output.writer.written() => {
+                if let Err(error) = written {
+                    self.output_failed(error).await;
+                }
+            }
+            block = next_block(&mut self.reader), if want_block => self.take_block(block),
+            () = elapsed(&mut self.timer) => {}
+        }
+    }
+
+    fn set_timer(&mut self) {
+        let closing = self.closing.as_ref().and_then(|closing| closing.deadline);
+        let deadlines = [
+            closing.filter(|_| self.held_since.is_none()),
+            self.ending.deadline().filter(|_| self.closing.is_none()),
+            self.keepalive.as_ref().and_then(Keepalive::deadline),
+            self.give_up,
+        ];
+        let next = deadlines.into_iter().flatten().min();
+        match (&mut self.timer, next) {
+            (Some((at, _)), Some(next)) if *at == next => {}
+            (Some((at, sleep)), Some(next)) => {
+                *at = next;
+                sleep.as_mut().reset(next.into());
+            }
+            (timer, next) => {
+                *timer = next.map(|at| (at, Box::pin(tokio::time::sleep_until(at.into()))));
+            }
+        }
+    }
+
+    fn hold_or_resume(&mut self, reading: bool) {
+        match (self.held_since, reading) {
+            (None, false) => {
+                let now = Instant::now();
+                self.held_since = Some(now);
+                self.ending.hold();
+                if let Some(keepalive) = &mut self.keepalive {
+                    keepalive.hold(now);
+                }
+            }
+            (Some(since), true) => {
+                let now = Instant::now();
+                self.held_since = None;
+                self.ending.resume(now);
+                if let Some(keepalive) = &mut self.keepalive {
+                    keepalive.resume(now);
+                }
+                if let Some(deadline) = self.closing.as_mut().and_then(|c| c.deadline.as_mut()) {
+                    *deadline += now - since;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    // Bytes out.
+
+    fn take_block(&mut self, block: Option<Result<Block, ReadError>>) {
+        match block {
+            Some(Ok(block)) => {
+                Stats::add(&self.stats.input, block.data.len() as u64);
+                self.block = Some(block);
+            }
+            Some(Err(ReadError { source_name: name, error })) => {
+                self.input_failed(Failure::ReadInput { name, error });
+            }
+            None => self.reader = None,
+        }
+    }
+
+    /// Turns input into frames while there is room for them.
+    fn send_input(&mut self) {
+        while self.closing.is_none()
+            && self.link.outbox.has_room()
+            && let Some(block) = self.block.take()
+        {
+            let mut sender =
+                Sender { outbox: &mut self.link.outbox, stats: &self.stats, close: None };
+            let result = self.feed.push(&block.data, block.end, &mut sender);
+            let close = sender.close;
+            if let Some(reader) = &mut self.reader {
+                reader.recycle(block.data);
+            }
+            if let Some(close) = close {
+                self.begin_close(close.unwrap_or_else(|| self.settings.close.clone()));
+            } else if let Err(error) = result {
+                self.input_failed(error.into());
+            } else if let Some(block) = self.reader.as_mut().and_then(Reader::try_next) {
+                self.take_block(Some(block));
+            }
+        }
+        if self.feed.is_done() && self.link.outbox.is_empty() {
+            self.ending.input_ended(Instant::now());
+        }
+    }
+
+    /// What came before has been sent; the session is closed as at the end of the input.
+    fn input_failed(&mut self, failure: Failure) {
+        self.reader = None;
+        self.failure.get_or_insert(failure);
+        self.begin_close(self.settings.close.clone());
+    }
+
+    fn moved(&mut self, moved: Moved) {
+        if moved.wrote {
+            self.wrote();
+        }
+        if self.link.write_failed() && self.give_up.is_none() {
+            self.give_up = Instant::now().checked_add(PARTING);
+        }
+        match moved.read {
+            None => {}
+            Some(Read::Bytes) => self.read_events(),
+            Some(Read::End) => self.lost("the peer ended it".into()),
+            Some(Read::Failed(error)) => self.lost(crate::failure::root_cause(&error)),
+        }
+    }
+
+    fn wrote(&mut self) {
+        let written = self.link.outbox.written();
+        if let Some(keepalive) = &mut self.keepalive
+            && self.ping_end.is_some_and(|end| end <= written)
+        {
+            self.ping_end = None;
+            keepalive.ping_left(Instant::now());
+        }
+        if let Some(closing) = &mut self.closing
+            && !closing.left
+            && closing.end <= written
+        {
+            closing.left = true;
+            closing.deadline = after(closing.patience);
+        }
+        if self.closing.is_none()
+            && self.link.outbox.has_room_for_control()
+            && let Some(payload) = self.unanswered_ping.take()
+        {
+            self.link.outbox.control(opcode::PONG, &payload);
+        }
+    }
+
+    // Bytes in.
+
+    fn read_events(&mut self) {
+        let now = Instant::now();
+        let Session { link, output, receiver, ending, keepalive, stats, .. } = self;
+        let Link { inbox, outbox, .. } = link;
+        loop {
+            let (event, bytes) = match inbox.event() {
+                Ok(Some(found)) => found,
+                Ok(None) => return,
+                Err(violation) => {
+                    inbox.discard();
+                    return self.violated(violation);
+                }
+            };
+            match event {
+                Event::Data { kind, payload, first, last } => {
+                    let piece = Piece { kind, payload: &bytes[payload], first, last };
+                    receiver.take(piece, ending, output, now);
+                }
+                Event::Ping(payload) => {
+                    let payload = &bytes[payload];
+                    if self.closing.is_some() {
+                        // Nothing follows our Close.
+                    } else if outbox.has_room_for_control() {
+                        outbox.control(opcode::PONG, payload);
+                    } else {
+                        self.unanswered_ping = Some(payload.to_vec());
+                    }
+                    if output.writes_records() {
+                        let base64 = record::base64(payload);
+                        output.record(&Record::Ping { from: Side::Peer, base64 });
+                    }
+                }
+                Event::Pong(payload) => {
+                    let payload = &bytes[payload];
+                    let took = keepalive.as_mut().and_then(|k| k.pong(payload, now));
+                    if let Some(took) = took {
+                        stats.round_trip(took);
+                    }
+                    if output.writes_records() {
+                        let base64 = record::base64(payload);
+                        let rtt_us = took.map(|took| took.as_micros() as u64);
+                        output.record(&Record::Pong { from: Side::Peer, base64, rtt_us });
+                    }
+                }
+                Event::Close(close) => return self.peer_closed(close),
+            }
+        }
+    }
+
+    /// The peer's Close: ours goes out, if it is not out yet, and nothing else (RFC 6455
+    /// section 5.5.1).
+    fn peer_closed(&mut self, close: Close) {
+        let closing = self.close_now(close.clone());
+        self.closure = Some(match closing {
+            None => Closure::ByPeer(close),
+            Some(sent) => Closure::ByUs { sent, answer: Answer::Close(close) },
+        });
+    }
+
+    /// The connection is failed (RFC 6455 section 7.1.7).
+    fn violated(&mut self, violation: Violation) {
+        self.close_now(Close::new(violation.close_code(), ""));
+        self.closure = Some(Closure::Violated(violation));
+    }
+
+    /// Makes our Close, this one unless another is on its way, the last and next frame that goes
+    /// out. Gives back the one that was on its way.
+    fn close_now(&mut self, close: Close) -> Option<Close> {
+        self.count_unsent();
+        let closing = self.closing.take();
+        let left = closing.as_ref().is_some_and(|closing| closing.end <= self.link.outbox.added());
+        let sent = closing.map(|closing| closing.sent);
+        if !left {
+            let payload = sent.as_ref().unwrap_or(&close).encode();
+            self.link.outbox.control(opcode::CLOSE, &payload);
+        }
+        sent
+    }
+
+    fn lost(&mut self, why: String) {
+        self.count_unsent();
+        self.closure = Some(match self.closing.take() {
+            Some(Closing { sent, .. }) => Closure::ByUs { sent, answer: Answer::Lost },
+            None => Closure::Lost(why),
+        });
+    }
+
+    /// Takes back what has not left, and counts it together with the input that was not taken.
+    fn count_unsent(&mut self) {
+        self.unsent.messages += self.link.outbox.retract();
+        if self.closing.is_some() || self.feed.is_done() {
+            return;
+        }
+        let mut waiting = self.block.take();
+        while !self.unsent.more {
+            match waiting {
+                Some(Block { data, .. }) => self.unsent.more = !data.is_empty(),
+                None => break,
+            }
+            waiting = self.reader.as_mut().and_then(Reader::try_next).and_then(Result::ok);
+        }
+        // `send` has a job that is not done before the end of its input; an open and silent stdin
+        // of `connect` has nothing that could be sent.
+        self.unsent.more |= self.settings.rules.input == Input::MustBeSent && self.reader.is_some();
+    }
+
+    // Time and interruption.
+
+    fn keep_time(&mut self) {
+        let now = Instant::now();
+        if self.give_up.is_some_and(|at| now >= at) {
+            self.lost("it cannot be written to".into());
+        }
+        if let Some(closing) = &self.closing {
+            let due = closing.deadline.is_some_and(|at| now >= at) && self.held_since.is_none();
+            if due && self.closure.is_none() {
+                let sent = closing.sent.clone();
+                let answer =
+                    if self.signal.is_some() { Answer::NotAwaited } else { Answer::Nothing };
+                self.closure = Some(Closure::ByUs { sent, answer });
+            }
+            return;
+        }
+        match self.ending.over(now) {
+            None => {}
+            Some(Over::Met) => {
+                self.condition_met = true;
+                self.receiver.mute();
+                return self.begin_close(self.settings.close.clone());
+            }
+            Some(Over::Lingered) => return self.begin_close(self.settings.close.clone()),
+            Some(Over::WaitedInVain(unmet)) => {
+                self.failure = Some(Failure::TimeLimit(TimeLimit::Wait(unmet.0)));
+                return self.begin_close(self.settings.close.clone());
+            }
+        }
+        match self.keepalive.as_mut().and_then(|keepalive| keepalive.on_time(now)) {
+            None => {}
+            Some(Action::Ping(payload)) => {
+                self.link.outbox.control(opcode::PING, &payload);
+                self.ping_end = Some(self.link.outbox.added());
+            }
+            Some(Action::PeerIsSilent) => {
+                let timeout = self.settings.keepalive.map_or(PARTING, |(_, timeout)| timeout);
+                self.failure = Some(Failure::PeerSilent(timeout));
+                self.count_unsent();
+                self.begin_close(Close::new(1011, "ping timeout"));
+                self.stop_awaiting();
+            }
+        }
+    }
+
+    /// Queues our Close behind what is queued, once.
+    fn begin_close(&mut self, close: Close) {
+        if self.closing.is_some() || self.closure.is_some() {
+            return;
+        }
+        self.block = None;
+        self.link.outbox.control(opcode::CLOSE, &close.encode());
+        let patience = self.settings.close_timeout;
+        self.closing = Some(Closing {
+            sent: close,
+            end: self.link.outbox.added(),
+            patience,
+            deadline: after(patience),
+            left: false,
+        });
+    }
+
+    /// The session is over with our Close; what comes back does not matter any more.
+    fn stop_awaiting(&mut self) {
+        if let Some(Closing { sent, .. }) = self.closing.take() {
+            self.closure = Some(Closure::ByUs { sent, answer: Answer::NotAwaited });
+        }
+    }
+
+    /// Closes at once, ahead of all that is queued, and waits for nothing.
+    async fn abort(&mut self, close: Close) {
+        if self.closing.is_none() {
+            self.count_unsent();
+        }
+        self.begin_close(close);
+        self.link.write_now().await;
+        self.stop_awaiting();
+    }
+
+    async fn interrupted(&mut self, interrupt: Interrupt) {
+        match interrupt {
+            Interrupt::MaxTime(limit) => {
+                self.failure = Some(Failure::TimeLimit(TimeLimit::MaxTime(limit)));
+                self.abort(self.settings.close.clone()).await;
+            }
+            Interrupt::Signal(signal) if self.signal.is_some() => {
+                self.signal = Some(signal);
+                self.stop_awaiting();
+            }
+            Interrupt::Signal(signal) => {
+                self.signal = Some(signal);
+                self.receiver.mute();
+                if self.closing.is_none() {
+                    self.count_unsent();
+                }
+                self.begin_close(Close::new(1001, ""));
+                if let Some(closing) = &mut self.closing {
+                    closing.patience = Some(AFTER_SIGNAL);
+                    closing.deadline = after(closing.patience);
+                    closing.left = true;
+                }
+            }
+        }
+    }
+
+    async fn output_failed(&mut self, error: io::Error) {
+        self.failure = Some(self.output.failure(error));
+        self.abort(self.settings.close.clone()).await;
+    }
+
+    /// Lets the last bytes leave, and a peer that broke the protocol read our Close before the
+    /// connection goes away.
+    async fn part(&mut self, interrupts: &mut Interrupts) {
+        let not_awaited =
+            matches!(self.closure, Some(Closure::ByUs { answer: Answer::NotAwaited, .. }));
+        if not_awaited || matches!(self.closure, Some(Closure::Lost(_))) {
+            return;
+        }
+        let violated = matches!(self.closure, Some(Closure::Violated(_)));
+        let link = &mut self.link;
+        let parting = async {
+            while !link.outbox.is_empty() && !link.write_failed() {
+                link.moved(false).await;
+            }
+            link.shut_down().await;
+            while violated && let Some(Read::Bytes) = link.moved(true).await.read {
+                link.inbox.discard();
+            }
+        };
+        tokio::select! {
+            _ = tokio::time::timeout(PARTING, parting) => {}
+            interrupt = interrupts.next() => match interrupt {
+                Interrupt::Signal(signal) => self.signal = Some(signal),
+                Interrupt::MaxTime(limit) => {
+                    self.failure = Some(Failure::TimeLimit(TimeLimit::MaxTime(limit)));
+                }
+            },
+        }
+    }
+}
+
+/// Puts messages into the queue, and counts them.
+struct Sender<'a> {
+    outbox: &'a mut outbox::Outbox,
+    stats: &'a Stats,
+    close: Option<Option<Close>>,
+}
+
+impl Outgoing for Sender<'_> {
+    fn data(&mut self, kind: Kind, payload: &[u8], first: bool, last: bool) {
+        Stats::add(&self.stats.bytes_out, payload.len() as u64);
+        Stats::add(&self.stats.messages_out, u64::from(last));
+        self.outbox.data(kind, payload, first, last);
+    }
+
+    fn ping(&mut self, payload: &[u8]) {
+        self.outbox.control(opcode::PING, payload);
+    }
+
+    fn close(&mut self, close: Option<Close>) {
+        self.close = Some(close);
+    }
+}
+
+fn after(patience: Option<Duration>) -> Option<Instant> {
+    patience.and_then(|patience| Instant::now().checked_add(patience))
+}
+
+async fn next_block(reader: &mut Option<Reader>) -> Option<Result<Block, ReadError>> {
+    match reader {
+        Some(reader) => reader.next().await,
+        None => pending().await,
+    }
+}
+
+async fn elapsed(timer: &mut Option<(Instant, Pin<Box<Sleep>>)>) {
+    match timer {
+        Some((_, sleep)) => sleep.as_mut().await,
+        None => pending().await,
+    }
+}

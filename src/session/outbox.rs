@@ -1,0 +1,173 @@
+//! The one queue of bytes for the network: whole frames, ours in the order in which they were
+//! asked for, with a bound.
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+
+use crate::wire::encode::{self, Head};
+use crate::wire::{Kind, Role, opcode};
+
+/// Bytes in the queue at which no more data is taken.
+const BOUND: usize = 256 * 1024;
+/// Bytes in the queue at which not even answers to Pings are.
+const CONTROL_BOUND: usize = 2 * BOUND;
+
+/// Frames on their way out.
+#[derive(Debug)]
+pub struct Outbox {
+    frames: Vec<u8>,
+    written: usize,
+    /// Bytes of the connection before `frames`.
+    before: u64,
+    /// A client's source of masks (RFC 6455 section 10.3).
+    masks: Option<StdRng>,
+    /// Whether a data message has begun and not ended.
+    within_message: bool,
+}
+
+impl Outbox {
+    /// An empty queue for one end of a connection.
+    pub fn new(role: Role) -> Self {
+        let masks = match role {
+            Role::Client => Some(rand::make_rng()),
+            Role::Server => None,
+        };
+        Outbox { frames: Vec::new(), written: 0, before: 0, masks, within_message: false }
+    }
+
+    /// Whether more data may be added. It is one bound for all that was added since the queue was
+    /// last empty, so that its memory never grows past it.
+    pub fn has_room(&self) -> bool {
+        self.frames.len() < BOUND
+    }
+
+    /// Whether a control frame may be added.
+    pub fn has_room_for_control(&self) -> bool {
+        self.frames.len() < CONTROL_BOUND
+    }
+
+    /// Whether everything is written.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Bytes that were ever added; compare with [`Outbox::written`].
+    pub fn added(&self) -> u64 {
+        self.before + self.frames.len() as u64
+    }
+
+    /// Bytes that were ever written.
+    pub fn written(&self) -> u64 {
+        self.before + self.written as u64
+    }
+
+    /// What is to be written next.
+    pub fn pending(&self) -> &[u8] {
+        &self.frames[self.written..]
+    }
+
+    /// So many bytes of [`Outbox::pending`] are written.
+    pub fn advance(&mut self, count: usize) {
+        self.written += count;
+        if self.written == self.frames.len() {
+            self.before += self.written as u64;
+            self.written = 0;
+            self.frames.clear();
+            self.frames.shrink_to(2 * CONTROL_BOUND);
+        }
+    }
+
+    /// Adds a data message or a fragment of one.
+    pub fn data(&mut self, kind: Kind, payload: &[u8], first: bool, last: bool) {
+        let opcode = match (first, kind) {
+            (false, _) => opcode::CONTINUATION,
+            (true, Kind::Text) => opcode::TEXT,
+            (true, Kind::Binary) => opcode::BINARY,
+        };
+        self.within_message = !last;
+        self.frame(Head { fin: last, opcode }, payload);
+    }
+
+    /// Adds a control frame.
+    pub fn control(&mut self, opcode: u8, payload: &[u8]) {
+        self.frame(Head { fin: true, opcode }, payload);
+    }
+
+    /// Takes back every frame of which nothing is written, and counts the data messages that are
+    /// not, or not wholly, written.
+    pub fn retract(&mut self) -> u64 {
+        let mut keep = 0;
+        let mut unsent = u64::from(self.within_message);
+        for frame in encode::walk(&self.frames) {
+            let begun = keep < self.written;
+            if begun {
+                keep = frame.end;
+            }
+            let is_data = frame.head.opcode < opcode::CLOSE;
+            if is_data && frame.head.fin && frame.end > self.written {
+                unsent += 1;
+            }
+        }
+        self.frames.truncate(keep);
+        self.advance(0);
+        unsent
+    }
+
+    fn frame(&mut self, head: Head, payload: &[u8]) {
+        let mask = self.masks.as_mut().map(|masks| masks.random());
+        encode::frame(&mut self.frames, head, mask, payload);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retracting_keeps_the_frame_in_progress_and_counts_messages() {
+        let filled = || {
+            let mut outbox = Outbox::new(Role::Server);
+            outbox.data(Kind::Text, b"aaa", true, true); // 5 bytes
+            outbox.control(opcode::PING, b""); // 2
+            outbox.data(Kind::Text, b"bb", true, false); // 4
+            outbox.data(Kind::Text, b"bb", false, true); // 4
+            outbox.data(Kind::Text, b"", true, true); // 2
+            outbox
+        };
+        let cases =
+            [(0, 0, 3), (1, 5, 3), (5, 5, 2), (6, 7, 2), (9, 11, 2), (15, 15, 1), (17, 0, 0)];
+        for (written, kept, unsent) in cases {
+            let mut outbox = filled();
+            outbox.advance(written);
+            assert_eq!(outbox.retract(), unsent, "{written} written");
+            assert_eq!(outbox.frames.len(), if kept == written { 0 } else { kept }, "{written}");
+        }
+        let mut outbox = filled();
+        outbox.data(Kind::Binary, b"begun", true, false);
+        outbox.advance(24);
+        assert_eq!(outbox.retract(), 1, "a message that was begun and not ended");
+    }
+
+    #[test]
+    fn each_frame_of_a_client_has_a_mask_of_its_own() {
+        let mut outbox = Outbox::new(Role::Client);
+        for _ in 0..4 {
+            outbox.control(opcode::PING, b"");
+        }
+        let masks: std::collections::HashSet<_> =
+            outbox.pending().chunks(6).map(|frame| frame[2..].to_vec()).collect();
+        assert_eq!(masks.len(), 4);
+    }
+
+    #[test]
+    fn positions_count_the_whole_connection() {
+        let mut outbox = Outbox::new(Role::Server);
+        outbox.control(opcode::PING, b"");
+        assert_eq!((outbox.added(), outbox.written()), (2, 0));
+        outbox.advance(2);
+        outbox.control(opcode::PING, b"x");
+        outbox.advance(1);
+        assert_eq!((outbox.added(), outbox.written()), (5, 3));
+        assert!(!outbox.is_empty());
+    }
+}

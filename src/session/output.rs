@@ -1,0 +1,144 @@
+//! The receiving side of a session: messages held while they must be, then written; records of
+//! everything else where they are asked for.
+
+use std::fs::File;
+use std::io;
+use std::rc::Rc;
+use std::time::{Instant, SystemTime};
+
+use super::stats::Stats;
+use crate::failure::Failure;
+use crate::input::HOLD;
+use crate::output::encode::Piece;
+use crate::output::writer::Writer;
+use crate::output::{Encoder, Encoding};
+use crate::policy::ending::Ending;
+use crate::record::Record;
+
+/// The name of the standard output.
+pub const STDOUT: &str = "stdout";
+
+/// Where messages and records go.
+#[derive(Debug)]
+pub struct Output {
+    name: String,
+    encoder: Encoder,
+    /// The thread that writes.
+    pub writer: Writer,
+}
+
+impl Output {
+    /// An output in this encoding to this file, which has a name for messages.
+    ///
+    /// # Errors
+    /// The writer thread could not be started.
+    pub fn start(name: String, encoding: Encoding, file: File) -> io::Result<Self> {
+        Ok(Output { name, encoder: Encoder::new(encoding), writer: Writer::start(file)? })
+    }
+
+    /// What an error of the writer means.
+    pub fn failure(&self, error: io::Error) -> Failure {
+        if error.kind() == io::ErrorKind::BrokenPipe && self.name == STDOUT {
+            return Failure::BrokenPipe;
+        }
+        Failure::Output { name: self.name.clone(), error }
+    }
+
+    /// Whether messages must be whole before they can be written.
+    pub fn needs_whole_messages(&self) -> bool {
+        self.encoder.needs_whole_messages()
+    }
+
+    /// Whether records are asked for, so that they are worth making.
+    pub fn writes_records(&self) -> bool {
+        self.encoder.writes_records()
+    }
+
+    /// Writes a record, if records are asked for.
+    pub fn record(&mut self, record: &Record) {
+        if self.encoder.writes_records() {
+            self.encoder.record(&mut self.writer.buffer, record, SystemTime::now());
+        }
+    }
+
+    fn piece(&mut self, piece: Piece) {
+        let now =
+            if self.encoder.needs_time() { SystemTime::now() } else { SystemTime::UNIX_EPOCH };
+        self.encoder.message(&mut self.writer.buffer, piece, now);
+    }
+}
+
+/// Puts received pieces together as far as needed and passes them on.
+#[derive(Debug)]
+pub struct Receiver {
+    needs_whole: bool,
+    held: Vec<u8>,
+    /// Whether the current message was too large to hold and is being written piece by piece.
+    streaming: bool,
+    /// Whether nothing is to be printed any more.
+    muted: bool,
+    stats: Rc<Stats>,
+}
+
+impl Receiver {
+    /// A receiver; with `needs_whole`, no message is passed on in pieces.
+    pub fn new(needs_whole: bool, stats: Rc<Stats>) -> Self {
+        Receiver { needs_whole, held: Vec::new(), streaming: false, muted: false, stats }
+    }
+
+    /// From now on nothing is printed.
+    pub fn mute(&mut self) {
+        self.muted = true;
+    }
+
+    /// Takes a piece of a message.
+    pub fn take(&mut self, piece: Piece, ending: &mut Ending, output: &mut Output, now: Instant) {
+        Stats::add(&self.stats.bytes_in, piece.payload.len() as u64);
+        if self.stats.first_message.get().is_none() {
+            self.stats.first_message.set(Some(now));
+        }
+        if self.muted || ending.is_met() {
+            return;
+        }
+        if piece.first && piece.last {
+            return self.whole(piece, ending, output, now);
+        }
+        ending.heard(now);
+        if self.streaming {
+            output.piece(Piece { first: false, ..piece });
+        } else {
+            self.hold(piece, ending, output, now);
+        }
+        if piece.last && std::mem::take(&mut self.streaming) {
+            self.count(&[], ending, now);
+        }
+    }
+
+    fn hold(&mut self, piece: Piece, ending: &mut Ending, output: &mut Output, now: Instant) {
+        self.held.extend_from_slice(piece.payload);
+        let mut held = std::mem::take(&mut self.held);
+        let so_far = Piece { payload: &held, first: true, ..piece };
+        if !self.needs_whole && held.len() > HOLD {
+            self.streaming = true;
+            output.piece(so_far);
+        } else if piece.last {
+            self.whole(so_far, ending, output, now);
+        } else {
+            self.held = held;
+            return;
+        }
+        held.clear();
+        held.shrink_to(2 * HOLD);
+        self.held = held;
+    }
+
+    fn whole(&mut self, message: Piece, ending: &mut Ending, output: &mut Output, now: Instant) {
+        output.piece(message);
+        self.count(message.payload, ending, now);
+    }
+
+    fn count(&mut self, payload: &[u8], ending: &mut Ending, now: Instant) {
+        Stats::add(&self.stats.messages_in, 1);
+        ending.received(payload, now);
+    }
+}
