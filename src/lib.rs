@@ -28,13 +28,34 @@
 //! owner needs none of the rules that keep two in step. tungstenite does the arithmetic of the
 //! opening handshake.
 
-pub mod wire;
-pub mod record;
+use std::ffi::OsString;
+use std::time::Instant;
+
+pub mod cli;
+pub mod command;
+pub mod exit;
+pub mod failure;
+pub mod handshake;
 pub mod input;
+pub mod net;
 pub mod output;
 pub mod policy;
-pub mod handshake;
-pub mod failure;
-pub mod exit;
-pub mod net;
+pub mod record;
 pub mod session;
+pub mod ui;
+pub mod wire;
+
+use exit::Exit;
+
+/// Does what the command line asks for, and says how the process is to end. `start` is when it
+/// began, for the limits and times that count from there.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, start: Instant) -> Exit {
+    match cli::parse(arguments) {
+        Ok(cli) => command::dispatch(cli, start),
+        Err(message) => {
+            // Help that nobody can read has nobody to miss it.
+            let _ = message.print();
+            Exit::Code(message.exit_code())
+        }
+    }
+}

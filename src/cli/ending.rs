@@ -1,0 +1,105 @@
+//! Flags about the end: conditions, limits, the closing handshake, keepalive.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use clap::Args;
+use regex::bytes::Regex;
+
+use super::values;
+use crate::policy::ending::Patience;
+
+/// When it is over, and what counts as success.
+#[derive(Args, Debug)]
+pub struct EndArgs {
+    /// End after so many messages received; 0 ends once the session is open
+    #[arg(short = 'n', long, value_name = "N", help_heading = "End conditions")]
+    pub count: Option<u64>,
+
+    /// End after a message that is exactly this text
+    #[arg(long, value_name = "TEXT", help_heading = "End conditions", allow_hyphen_values = true)]
+    pub until: Option<String>,
+
+    /// End after a message in which this regular expression matches
+    #[arg(long, value_name = "REGEX", help_heading = "End conditions",
+          allow_hyphen_values = true, value_parser = regex)]
+    pub until_regex: Option<Regex>,
+
+    /// End when nothing was received for so long (connect and send: from the end of input)
+    #[arg(long, value_name = "DURATION", help_heading = "End conditions",
+          value_parser = values::positive_duration)]
+    pub idle: Option<Duration>,
+
+    /// End so long after the opening
+    #[arg(long, value_name = "DURATION", help_heading = "End conditions",
+          value_parser = values::positive_duration)]
+    pub duration: Option<Duration>,
+
+    /// Fail (exit 28) when the whole run takes longer; 0 means no limit
+    #[arg(short = 'm', long, value_name = "DURATION", help_heading = "Limits",
+          value_parser = values::duration)]
+    pub max_time: Option<Duration>,
+
+    /// Refuse (exit 109) a message larger than this; 0 means no limit [default: 64M where messages
+    /// must be held whole, such as --format jsonl; else none]
+    #[arg(long, value_name = "SIZE", help_heading = "Limits", value_parser = values::size)]
+    pub max_message_size: Option<u64>,
+
+    /// Close with this code
+    #[arg(long, value_name = "CODE", default_value = "1000", help_heading = "Closing",
+          value_parser = values::close_code)]
+    pub close_code: u16,
+
+    /// Close with this reason, at most 123 bytes
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true,
+          help_heading = "Closing", allow_hyphen_values = true,
+          value_parser = values::close_reason)]
+    pub close_reason: String,
+
+    /// Wait so long for the peer's Close; 0 means no limit
+    #[arg(long, value_name = "DURATION", default_value = "5s", help_heading = "Closing",
+          value_parser = values::duration)]
+    pub close_timeout: Duration,
+
+    /// Take these close codes for success too, such as 1001,4000-4099; 1005 is no code, 1006 a
+    /// lost connection
+    #[arg(long, value_name = "CODE[,RANGE]...", value_delimiter = ',', help_heading = "Closing",
+          value_parser = values::close_codes)]
+    pub ok_close: Vec<RangeInclusive<u16>>,
+
+    /// Succeed only if the session ends with one of these close codes, else exit 4
+    #[arg(long, value_name = "CODE[,RANGE]...", value_delimiter = ',', help_heading = "Closing",
+          value_parser = values::close_codes)]
+    pub expect_close: Option<Vec<RangeInclusive<u16>>>,
+
+    /// Send a Ping every so often
+    #[arg(long, value_name = "DURATION", help_heading = "Keepalive",
+          value_parser = values::positive_duration)]
+    pub ping_interval: Option<Duration>,
+
+    /// Fail (exit 29) when a Ping is not answered within so long [default: the interval]
+    #[arg(long, value_name = "DURATION", requires = "ping_interval", help_heading = "Keepalive",
+          value_parser = values::positive_duration)]
+    pub ping_timeout: Option<Duration>,
+}
+
+/// What happens once the input has ended.
+#[derive(Args, Debug)]
+pub struct AfterInputArgs {
+    /// Without an end condition: wait so long for more, from the end of input or the last message
+    /// received; none, or forever [default: connect with piped input 2s, else none]
+    #[arg(long, value_name = "DURATION", help_heading = "End conditions",
+          value_parser = values::linger)]
+    pub linger: Option<Patience>,
+
+    /// With an end condition or --expect-close that is not met: wait so long, from the end of
+    /// input or the last message, then fail (exit 28); or forever [default: 30s; no limit with
+    /// --idle or --duration]
+    #[arg(long, value_name = "DURATION", help_heading = "End conditions",
+          value_parser = values::wait)]
+    pub wait: Option<Patience>,
+}
+
+fn regex(typed: &str) -> Result<Regex, String> {
+    Regex::new(typed).map_err(|error| error.to_string())
+}

@@ -1,0 +1,268 @@
+//! Everything that can be typed. Doc comments are the manual: help, man pages and completions come
+//! from here. What the flags mean together is decided in `command`.
+
+mod ending;
+mod message;
+mod output;
+mod request;
+mod values;
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+pub use ending::{AfterInputArgs, EndArgs};
+pub use message::{Data, FramingArgs, MessageArgs, RecordArgs};
+pub use output::OutputArgs;
+pub use request::RequestArgs;
+
+/// Connect the standard streams to a WebSocket, as curl does for HTTP
+#[derive(Debug, Parser)]
+#[command(
+    name = "wspipe",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Try it without a server: wspipe send -n 1 echo: hello"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Task,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Send stdin message by message and print what comes
+    ///
+    /// Opens a session, sends the messages of -d, then those of stdin, and prints every message
+    /// received on stdout. At a terminal a line is a message and Ctrl-D closes. In a pipe, the
+    /// session ends when the input has ended and nothing came for 2 seconds (see --linger), when
+    /// an end condition is met, or when the peer closes.
+    #[command(args_override_self = true, after_help = CONNECT_EXAMPLES)]
+    Connect(Box<ConnectArgs>),
+
+    /// Send messages, close, and make sure that they arrived
+    ///
+    /// Sends the messages given as arguments, or those of -d, or those of stdin when neither is
+    /// given; prints what comes meanwhile; ends when everything is sent and the peer has answered
+    /// our Close, that is, has received it all. With an end condition such as -n 1 it waits for
+    /// the answer first.
+    #[command(args_override_self = true, after_help = SEND_EXAMPLES)]
+    Send(Box<SendArgs>),
+
+    /// Print what comes, and never read stdin
+    ///
+    /// Opens a session, sends the messages of -d (to subscribe, say), and prints every message
+    /// received until the peer closes or an end condition is met.
+    #[command(args_override_self = true, after_help = LISTEN_EXAMPLES)]
+    Listen(Box<ListenArgs>),
+
+    /// Run an echo server for tests
+    ///
+    /// Listens on loopback unless told otherwise, prints its URL as the first line of stdout, and
+    /// sends every message back. Ctrl-C ends it, with exit code 0. With a COMMAND it runs that
+    /// with WSPIPE_URL set, prints nothing of its own on stdout, and ends with the command's exit
+    /// code. It is a server for tests: it makes no promises for production.
+    #[command(args_override_self = true, after_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
+}
+
+const CONNECT_EXAMPLES: &str = "Examples:
+  printf 'a\\nb\\n' | wspipe connect echo:
+  tail -f log | wspipe connect ws://localhost:9000/ingest --ping-interval 30s
+  wspipe connect ws://localhost:9000/chat";
+const SEND_EXAMPLES: &str = "Examples:
+  wspipe send -n 1 echo: hello
+  wspipe send ws://localhost:9000/ingest < events.jsonl
+  wspipe send --whole --binary ws://localhost:9000/upload < photo.jpg";
+const LISTEN_EXAMPLES: &str = "Examples:
+  wspipe listen -d '{\"subscribe\":\"ticker\"}' -n 3 ws://localhost:9000/
+  wspipe listen --format jsonl ws://localhost:9000/events | jq .text";
+const SERVE_EXAMPLES: &str = "Examples:
+  wspipe serve 9000
+  wspipe serve -- sh -c 'wspipe send -n 1 \"$WSPIPE_URL\" hello'";
+
+/// The arguments of `connect`.
+#[derive(Args, Debug)]
+pub struct ConnectArgs {
+    /// Where to.
+    #[command(flatten)]
+    pub request: RequestArgs,
+    /// What is sent.
+    #[command(flatten)]
+    pub message: MessageArgs,
+    /// How stdin is cut.
+    #[command(flatten)]
+    pub framing: FramingArgs,
+    /// Which records are sent.
+    #[command(flatten)]
+    pub records: RecordArgs,
+    /// What is printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// When it is over.
+    #[command(flatten)]
+    pub end: EndArgs,
+    /// What happens after the input.
+    #[command(flatten)]
+    pub after_input: AfterInputArgs,
+}
+
+/// The arguments of `send`.
+#[derive(Args, Debug)]
+pub struct SendArgs {
+    /// Where to.
+    #[command(flatten)]
+    pub request: RequestArgs,
+    /// Messages to send; without any, and without -d, those of stdin
+    #[arg(value_name = "MESSAGE")]
+    pub messages: Vec<String>,
+    /// What is sent.
+    #[command(flatten)]
+    pub message: MessageArgs,
+    /// How stdin is cut.
+    #[command(flatten)]
+    pub framing: FramingArgs,
+    /// Which records are sent.
+    #[command(flatten)]
+    pub records: RecordArgs,
+    /// What is printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// When it is over.
+    #[command(flatten)]
+    pub end: EndArgs,
+    /// What happens after the input.
+    #[command(flatten)]
+    pub after_input: AfterInputArgs,
+}
+
+/// The arguments of `listen`.
+#[derive(Args, Debug)]
+pub struct ListenArgs {
+    /// Where to.
+    #[command(flatten)]
+    pub request: RequestArgs,
+    /// What is sent.
+    #[command(flatten)]
+    pub message: MessageArgs,
+    /// End each message with NUL in place of the newline
+    #[arg(short = '0', long, help_heading = "Output")]
+    pub null: bool,
+    /// Print records: the same as --format jsonl
+    #[arg(long, help_heading = "Output", conflicts_with = "format")]
+    pub jsonl: bool,
+    /// What is printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// When it is over.
+    #[command(flatten)]
+    pub end: EndArgs,
+}
+
+/// The arguments of `serve`.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Listen here; a lone port is one of 127.0.0.1, and port 0 any free one
+    #[arg(value_name = "[HOST:]PORT", default_value = "127.0.0.1:0")]
+    pub address: String,
+
+    /// Run this command with WSPIPE_URL set, and end with its exit code
+    #[arg(value_name = "COMMAND", last = true)]
+    pub command: Vec<OsString>,
+}
+
+/// The command line as clap knows it, for completions and man pages.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// What clap has to say: help, the version, or a mistake.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    Cli::try_parse_from(&arguments).map_err(|error| name_the_command(error, &arguments))
+}
+
+/// `wspipe ws://…`: says which command to add.
+fn name_the_command(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let is_mistake = matches!(
+        error.kind(),
+        ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument | ErrorKind::MissingSubcommand
+    );
+    let given: Vec<_> = arguments.iter().skip(1).filter_map(|given| given.to_str()).collect();
+    let has_command = given.iter().any(|given| Cli::command().find_subcommand(given).is_some());
+    let url = given.iter().find(|given| given.contains("://") || **given == "echo:");
+    match url {
+        Some(url) if is_mistake && !has_command => Cli::command().error(
+            ErrorKind::MissingSubcommand,
+            format!(
+                "what is to be done with {url}? Add a command:\n  \
+                 wspipe connect {url}    send stdin, print what comes\n  \
+                 wspipe send {url} TEXT  send messages and close\n  \
+                 wspipe listen {url}     print what comes"
+            ),
+        ),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &[&str]) -> Result<Cli, clap::Error> {
+        parse(["wspipe"].iter().chain(line).map(OsString::from))
+    }
+
+    #[test]
+    fn the_types_hold_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn data_keeps_its_order_over_both_flags() {
+        let line =
+            ["listen", "-d", "a", "--data-raw", "@b", "-d", "@c", "ws://h", "-d@-", "-d", "-1"];
+        let Task::Listen(listen) = parsed(&line).unwrap().command else { panic!("not listen") };
+        let text = |text: &str| Data::Text(text.into());
+        let expected = [text("a"), text("@b"), Data::File("c".into()), Data::Stdin, text("-1")];
+        assert_eq!(listen.message.data.0, expected);
+    }
+
+    #[test]
+    fn a_mistake_is_a_usage_error() {
+        let cases: [(&[&str], &str); 12] = [
+            (&["ws://h/"], "wspipe connect ws://h/"),
+            (&["-n", "1", "echo:"], "wspipe send echo: TEXT"),
+            (&["connect"], "<URL>"),
+            (&["connect", "echo:", "--lines", "--whole"], "cannot be used with"),
+            (&["connect", "echo:", "--text", "--binary"], "cannot be used with"),
+            (&["connect", "echo:", "--delimiter", ""], "empty delimiter"),
+            (&["connect", "echo:", "--until-regex", "("], "unclosed group"),
+            (&["connect", "echo:", "--idle", "1month"], "months and years"),
+            (&["connect", "echo:", "--close-code", "1005"], "a Close may carry"),
+            (&["connect", "echo:", "--ping-timeout", "1"], "--ping-interval"),
+            (&["connect", "echo:", "-H", "nothing"], "no colon"),
+            (&["send", "echo:", "--only-from", "us"], "--jsonl"),
+        ];
+        for (line, expected) in cases {
+            let error = parsed(line).expect_err(expected);
+            assert_eq!(error.exit_code(), 2, "{line:?}");
+            assert!(error.to_string().contains(expected), "{line:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_flag_wins_as_in_curl() {
+        let line = ["send", "-n", "1", "-n", "2", "-s", "-s", "echo:", "-m", "1", "-m2"];
+        let Task::Send(send) = parsed(&line).unwrap().command else { panic!("not send") };
+        assert_eq!((send.end.count, send.output.silent), (Some(2), true));
+    }
+}

@@ -1,0 +1,63 @@
+//! Flags about what is printed: messages on stdout, and the words around them on stderr.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::output::Format;
+
+/// How messages are written, and how much is said.
+#[derive(Args, Debug)]
+pub struct OutputArgs {
+    /// Write messages in this format [default: text; with --binary or --stream, raw where stdout
+    /// is no terminal]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    pub format: Option<Format>,
+
+    /// End each message with NUL in place of the newline
+    #[arg(long, help_heading = "Output")]
+    pub print0: bool,
+
+    /// Write to a file in place of stdout
+    #[arg(short = 'o', long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+
+    /// Write the time (UTC) before each message
+    #[arg(long, help_heading = "Output")]
+    pub timestamps: bool,
+
+    /// Print at the end what the format says, as in curl: %{exitcode}, %{close_code},
+    /// %{messages_in}, %{json} and others; \n, \t, %%; @FILE reads the format from a file
+    #[arg(
+        short = 'w',
+        long,
+        value_name = "FORMAT",
+        help_heading = "Output",
+        allow_hyphen_values = true
+    )]
+    pub write_out: Option<String>,
+
+    /// Say nothing on stderr: no closing line, no progress, no errors
+    #[arg(short = 's', long, help_heading = "Output")]
+    pub silent: bool,
+
+    /// With -s, say errors all the same
+    #[arg(short = 'S', long, help_heading = "Output")]
+    pub show_error: bool,
+
+    /// Show the opening handshake, and the closing line on success too
+    #[arg(short = 'v', long, help_heading = "Output")]
+    pub verbose: bool,
+
+    /// Accepted for curl's sake: output is never held back
+    #[arg(short = 'N', long, hide = true)]
+    pub no_buffer: bool,
+
+    /// Accepted for curl's sake: a failure is always an exit code
+    #[arg(short = 'f', long, hide = true)]
+    pub fail: bool,
+
+    /// Accepted for curl's sake: there is progress only where it does no harm
+    #[arg(long, hide = true)]
+    pub no_progress_meter: bool,
+}

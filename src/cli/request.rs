@@ -1,0 +1,72 @@
+//! Flags about the server: where it is and what the opening handshake says.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use clap::Args;
+use hyper::header::HeaderValue;
+
+use super::values;
+use crate::handshake::{Credentials, HeaderLine};
+
+/// Where to, and what to ask for.
+#[derive(Args, Debug)]
+pub struct RequestArgs {
+    /// The server: ws://HOST[:PORT][/PATH], http:// (taken as ws://), HOST[:PORT][/PATH], or echo:
+    /// for the built-in echo server
+    pub url: String,
+
+    /// Send a request header, as in curl: 'Name: value'; 'Name:' takes one away, 'Name;' sends an
+    /// empty one. May be repeated
+    #[arg(short = 'H', long = "header", value_name = "HEADER", help_heading = "Request",
+          allow_hyphen_values = true, value_parser = HeaderLine::parse)]
+    pub headers: Vec<HeaderLine>,
+
+    /// Send this Origin header
+    #[arg(long, value_name = "ORIGIN", help_heading = "Request", value_parser = header_value)]
+    pub origin: Option<HeaderValue>,
+
+    /// Offer a subprotocol. May be repeated, the preferred one first
+    #[arg(long = "subprotocol", value_name = "NAME", help_heading = "Request",
+          value_parser = subprotocol)]
+    pub subprotocols: Vec<String>,
+
+    /// Send this User-Agent [default: wspipe/VERSION]
+    #[arg(short = 'A', long, value_name = "NAME", help_heading = "Request",
+          value_parser = header_value)]
+    pub user_agent: Option<HeaderValue>,
+
+    /// Log in with HTTP's Basic scheme
+    #[arg(short = 'u', long, value_name = "USER:PASSWORD", help_heading = "Request",
+          allow_hyphen_values = true, value_parser = credentials)]
+    pub user: Option<Credentials>,
+
+    /// Give up when the session is not open after so long, the answer to the upgrade included; 0
+    /// means no limit
+    #[arg(long, value_name = "DURATION", default_value = "10s", help_heading = "Limits",
+          value_parser = values::duration)]
+    pub connect_timeout: Duration,
+
+    /// Probe an idle TCP connection after so long
+    #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Keepalive",
+          value_parser = values::positive_duration)]
+    pub keepalive_time: Duration,
+}
+
+fn credentials(typed: &str) -> Result<Credentials, Infallible> {
+    Ok(Credentials::parse(typed))
+}
+
+fn header_value(typed: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_bytes(typed.as_bytes())
+        .map_err(|_| "it contains a control character".to_owned())
+}
+
+/// RFC 6455 section 4.1, 10: a token of RFC 9110 section 5.6.2.
+fn subprotocol(typed: &str) -> Result<String, String> {
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if typed.is_empty() || !typed.chars().all(is_token) {
+        return Err("a subprotocol is letters, digits and !#$%&'*+-.^_`|~; offer several by repeating the flag".into());
+    }
+    Ok(typed.to_owned())
+}

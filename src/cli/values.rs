@@ -1,0 +1,251 @@
+//! Values as they are typed: durations, sizes, close codes, delimiters.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::policy::ending::Patience;
+use crate::wire::close;
+
+/// The longest duration that is taken, so that a point in time can be computed from it: a thousand
+/// years.
+const LONGEST: Duration = Duration::from_secs(1000 * 366 * 86400);
+
+/// A number of seconds, as in curl, or a number with units; months and years are no fixed lengths.
+///
+/// # Errors
+/// What is wrong, and what a duration looks like.
+pub fn duration(typed: &str) -> Result<Duration, String> {
+    const LOOKS: &str = "a duration looks like 5, 2.5, 500ms or 1m30s";
+    let is_number = !typed.is_empty() && typed.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let parsed = if is_number {
+        typed.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    } else {
+        let words = typed.split(|c: char| !c.is_ascii_alphabetic());
+        if words.clone().any(|word| matches!(word, "M" | "y" | "yr" | "yrs") || is_long(word)) {
+            return Err(format!("months and years have no fixed length; {LOOKS}"));
+        }
+        humantime::parse_duration(typed).ok()
+    };
+    let parsed = parsed.ok_or_else(|| LOOKS.to_owned())?;
+    if parsed > LONGEST { Err("longer than a thousand years".into()) } else { Ok(parsed) }
+}
+
+fn is_long(word: &str) -> bool {
+    word.starts_with("month") || word.starts_with("year")
+}
+
+/// A duration that must pass: 0 makes no sense.
+///
+/// # Errors
+/// As [`duration`], and 0.
+pub fn positive_duration(typed: &str) -> Result<Duration, String> {
+    match duration(typed)? {
+        Duration::ZERO => Err("must be more than 0".into()),
+        duration => Ok(duration),
+    }
+}
+
+/// A duration, `none` or `forever`.
+///
+/// # Errors
+/// As [`duration`].
+pub fn linger(typed: &str) -> Result<Patience, String> {
+    match typed {
+        "none" => Ok(Patience::For(Duration::ZERO)),
+        _ => wait(typed),
+    }
+}
+
+/// A duration or `forever`.
+///
+/// # Errors
+/// As [`duration`].
+pub fn wait(typed: &str) -> Result<Patience, String> {
+    match typed {
+        "forever" => Ok(Patience::Forever),
+        _ => duration(typed).map(Patience::For),
+    }
+}
+
+/// A number of bytes; K, M and G are powers of 1024.
+///
+/// # Errors
+/// What is wrong.
+pub fn size(typed: &str) -> Result<u64, String> {
+    let (digits, factor) = match typed.char_indices().next_back() {
+        Some((at, 'k' | 'K')) => (&typed[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&typed[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&typed[..at], 1 << 30),
+        _ => (typed, 1u64),
+    };
+    let count: Option<u64> = digits.parse().ok();
+    count
+        .and_then(|count| count.checked_mul(factor))
+        .filter(|bytes| *bytes < 1 << 62)
+        .ok_or_else(|| "a size is a number of bytes, such as 512, 64K, 16M or 1G".into())
+}
+
+/// A size of at least one byte.
+///
+/// # Errors
+/// As [`size`], and 0.
+pub fn chunk_size(typed: &str) -> Result<usize, String> {
+    match size(typed)? {
+        0 => Err("a chunk has at least one byte".into()),
+        bytes => usize::try_from(bytes).map_err(|error| error.to_string()),
+    }
+}
+
+/// A code that a Close frame may carry.
+///
+/// # Errors
+/// Any other number.
+pub fn close_code(typed: &str) -> Result<u16, String> {
+    typed
+        .parse()
+        .ok()
+        .filter(|code| close::is_valid_on_wire(*code))
+        .ok_or_else(|| "a Close may carry 1000 to 1003, 1007 to 1014 and 3000 to 4999".to_owned())
+}
+
+/// A reason that fits into a Close frame.
+///
+/// # Errors
+/// More than 123 bytes.
+pub fn close_reason(typed: &str) -> Result<String, String> {
+    if typed.len() > close::MAX_REASON {
+        return Err(format!("has {} bytes, at most {} fit", typed.len(), close::MAX_REASON));
+    }
+    Ok(typed.to_owned())
+}
+
+/// A close code or a range of them, 1005 (none) and 1006 (lost) included.
+///
+/// # Errors
+/// What is no such range.
+pub fn close_codes(typed: &str) -> Result<RangeInclusive<u16>, String> {
+    let code = |text: &str| {
+        text.parse().ok().filter(|code| (1000..=4999).contains(code)).ok_or_else(|| {
+            format!("{text:?} is not a close code from 1000 to 4999, or a range such as 4000-4099")
+        })
+    };
+    let (low, high) = typed.split_once('-').unwrap_or((typed, typed));
+    let range = code(low)?..=code(high)?;
+    if range.is_empty() { Err("the range is empty".into()) } else { Ok(range) }
+}
+
+/// A delimiter with its escapes.
+///
+/// # Errors
+/// An empty one, or an unknown escape.
+pub fn delimiter(typed: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let mut rest = typed.chars();
+    while let Some(character) = rest.next() {
+        if character != '\\' {
+            bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            continue;
+        }
+        bytes.push(match rest.next() {
+            Some('n') => b'\n',
+            Some('r') => b'\r',
+            Some('t') => b'\t',
+            Some('0') => 0,
+            Some('\\') => b'\\',
+            Some('x') => {
+                let digits: String = rest.by_ref().take(2).collect();
+                let byte = u8::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 2);
+                byte.ok_or("\\x needs two hex digits")?
+            }
+            _ => return Err("the escapes are \\n \\r \\t \\0 \\\\ and \\xHH".into()),
+        });
+    }
+    if bytes.is_empty() { Err("an empty delimiter stands nowhere".into()) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_seconds_or_have_units() {
+        let cases = [
+            ("5", Some(5000)),
+            ("0", Some(0)),
+            ("2.5", Some(2500)),
+            (".5", Some(500)),
+            ("500ms", Some(500)),
+            ("1m30s", Some(90_000)),
+            ("1m 30s", Some(90_000)),
+            ("1d", Some(86_400_000)),
+            ("1month", None),
+            ("1M", None),
+            ("2years", None),
+            ("1y", None),
+            ("", None),
+            ("-1", None),
+            ("abc", None),
+            ("1.2.3", None),
+            ("99999999999999", None),
+            ("1e3", None),
+        ];
+        for (typed, millis) in cases {
+            assert_eq!(duration(typed).ok(), millis.map(Duration::from_millis), "{typed}");
+        }
+        assert!(positive_duration("0").is_err());
+        assert_eq!(linger("none"), Ok(Patience::For(Duration::ZERO)));
+        assert_eq!(wait("forever"), Ok(Patience::Forever));
+        assert!(wait("none").is_err());
+    }
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        let cases = [
+            ("0", Some(0)),
+            ("512", Some(512)),
+            ("64K", Some(65536)),
+            ("1m", Some(1 << 20)),
+            ("2G", Some(2 << 30)),
+            ("", None),
+            ("K", None),
+            ("1T", None),
+            ("-1", None),
+            ("99999999999G", None),
+        ];
+        for (typed, bytes) in cases {
+            assert_eq!(size(typed).ok(), bytes, "{typed}");
+        }
+        assert!(chunk_size("0").is_err());
+    }
+
+    #[test]
+    fn close_codes_are_single_or_ranges() {
+        assert_eq!(close_codes("1001"), Ok(1001..=1001));
+        assert_eq!(close_codes("4000-4099"), Ok(4000..=4099));
+        assert_eq!(close_codes("1006"), Ok(1006..=1006));
+        for typed in ["", "999", "5000", "1001-1000", "a", "1000-"] {
+            assert!(close_codes(typed).is_err(), "{typed}");
+        }
+        assert_eq!(close_code("1014"), Ok(1014));
+        for typed in ["1004", "1005", "1006", "1015", "2999", "5000", "x"] {
+            assert!(close_code(typed).is_err(), "{typed}");
+        }
+    }
+
+    #[test]
+    fn delimiters_have_escapes() {
+        let cases: [(&str, Option<&[u8]>); 8] = [
+            ("--", Some(b"--")),
+            (r"\r\n\t\0", Some(b"\r\n\t\0")),
+            (r"\xff\x00\\", Some(b"\xff\0\\")),
+            ("ä", Some("ä".as_bytes())),
+            ("", None),
+            (r"\q", None),
+            (r"\x1", None),
+            ("\\", None),
+        ];
+        for (typed, expected) in cases {
+            assert_eq!(delimiter(typed).ok().as_deref(), expected, "{typed}");
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! From arguments to a plan: what to open, what to send, how to print, when to end. Files are
+//! opened here, so that one that is missing is said before anything is sent.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read as _};
+use std::ops::RangeInclusive;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cli::{
+    AfterInputArgs, ConnectArgs, Data, EndArgs, FramingArgs, ListenArgs, MessageArgs, OutputArgs,
+    RecordArgs, RequestArgs, SendArgs,
+};
+use crate::failure::Failure;
+use crate::handshake::{Request, Target};
+use crate::input::reader::Origin;
+use crate::input::{Feed, Framing, Messages, Shape};
+use crate::net::Limits;
+use crate::output::{Encoding, Format};
+use crate::policy::ending::{Conditions, Input, Patience, Rules};
+use crate::session::{STDOUT, Settings};
+use crate::ui::WriteOut;
+use crate::wire::{Close, Kind};
+
+/// How long piped `connect` waits for more.
+const LINGER: Duration = Duration::from_secs(2);
+/// The longest record of `--jsonl` input, in bytes, unless `--max-message-size` asks for more:
+/// twice the message, since base64 and escapes take room.
+const MAX_RECORD: u64 = 128 << 20;
+
+/// Everything that a run needs to know.
+#[derive(Debug)]
+pub struct Plan {
+    /// What to open.
+    pub target: Target,
+    /// What to ask for.
+    pub request: Request,
+    /// How long that may take.
+    pub limits: Limits,
+    /// How bytes of input become messages.
+    pub feed: Feed,
+    /// Where those bytes come from.
+    pub origins: Vec<(String, Origin)>,
+    /// How messages are printed.
+    pub encoding: Encoding,
+    /// The name of the output.
+    pub output_name: String,
+    /// The output.
+    pub output: File,
+    /// How the session goes.
+    pub settings: Settings,
+    /// `--ok-close`.
+    pub ok_close: Vec<RangeInclusive<u16>>,
+    /// `--expect-close`.
+    pub expect_close: Option<Vec<RangeInclusive<u16>>>,
+    /// Whether our Close must be answered.
+    pub answer_matters: bool,
+    /// `-m`.
+    pub max_time: Option<Duration>,
+    /// `-w`.
+    pub write_out: Option<WriteOut>,
+    /// Whether a progress bar makes sense, and the bytes of all input where they are known.
+    pub progress: Option<Option<u64>>,
+    /// Whether a person types the messages.
+    pub typed: bool,
+}
+
+/// The plan of `connect`.
+pub fn connect(arguments: ConnectArgs) -> Result<Plan, Failure> {
+    let ConnectArgs { request, message, framing, records, output, end, after_input } = arguments;
+    let mut sources = Sources::new(&message, &framing);
+    sources.data(&message)?;
+    if !sources.reads_stdin {
+        sources.stdin(&message, &framing, &records, &end)?;
+    }
+    let typed = io::stdin().is_terminal();
+    let format = output.format.or(framing.jsonl.then_some(Format::Jsonl));
+    let raw = message.binary || framing.implies_binary();
+    let printing = Printing { format, raw, null: framing.null };
+    let ending = if typed {
+        AfterInput { input: Input::Typed, linger: Duration::ZERO, given: Some(after_input) }
+    } else {
+        AfterInput { input: Input::MayRemain, linger: LINGER, given: Some(after_input) }
+    };
+    let plan = assemble(request, sources, printing, output, end, ending)?;
+    Ok(Plan { typed, answer_matters: !typed, ..plan })
+}
+
+/// The plan of `send`.
+pub fn send(arguments: SendArgs) -> Result<Plan, Failure> {
+    let SendArgs { request, messages, message, framing, records, output, end, after_input } =
+        arguments;
+    let mut sources = Sources::new(&message, &framing);
+    if !messages.is_empty() && !message.data.0.is_empty() {
+        return Err(Failure::usage(
+            "messages are given both as arguments and with -d",
+            "give them one way; -d keeps the order of texts and files",
+        ));
+    }
+    let from_stdin = messages.is_empty() && message.data.0.is_empty();
+    if from_stdin {
+        sources.stdin(&message, &framing, &records, &end)?;
+    } else if framing.jsonl || framing.chosen().is_some() && !framing.null {
+        return Err(Failure::usage(
+            "a framing flag says how stdin is cut, but stdin is not read",
+            "leave the flag away, or the MESSAGE and -d: each of them is one message",
+        ));
+    }
+    sources.arguments(&message, messages);
+    sources.data(&message)?;
+    let raw = message.binary || framing.implies_binary();
+    let printing = Printing { format: output.format, raw, null: framing.null };
+    let ending =
+        AfterInput { input: Input::MustBeSent, linger: Duration::ZERO, given: Some(after_input) };
+    let typed = sources.reads_stdin && io::stdin().is_terminal();
+    let progress = if typed { None } else { Some(sources.total) };
+    let plan = assemble(request, sources, printing, output, end, ending)?;
+    Ok(Plan { typed, answer_matters: true, progress, ..plan })
+}
+
+/// The plan of `listen`.
+pub fn listen(arguments: ListenArgs) -> Result<Plan, Failure> {
+    let ListenArgs { request, message, null, jsonl, output, end } = arguments;
+    let framing = FramingArgs::default();
+    let mut sources = Sources::new(&message, &framing);
+    sources.data(&message)?;
+    let format = output.format.or(jsonl.then_some(Format::Jsonl));
+    let printing = Printing { format, raw: message.binary, null };
+    let ending = AfterInput { input: Input::Ignored, linger: Duration::ZERO, given: None };
+    assemble(request, sources, printing, output, end, ending)
+}
+
+struct Printing {
+    format: Option<Format>,
+    /// Whether raw is the default where stdout is no terminal.
+    raw: bool,
+    null: bool,
+}
+
+struct AfterInput {
+    input: Input,
+    linger: Duration,
+    given: Option<AfterInputArgs>,
+}
+
+fn assemble(
+    request: RequestArgs,
+    sources: Sources,
+    printing: Printing,
+    output: OutputArgs,
+    end: EndArgs,
+    after_input: AfterInput,
+) -> Result<Plan, Failure> {
+    let target = Target::parse(&request.url)?;
+    let write_out = output.write_out.as_deref().map(write_out).transpose()?;
+    let (output_name, file) = open_output(output.output.as_deref())?;
+    let encoding = encoding(&printing, &output, file.is_terminal())?;
+    let settings = settings(&end, after_input);
+    Ok(Plan {
+        target,
+        limits: Limits {
+            connect_timeout: limit(request.connect_timeout),
+            tcp_keepalive: request.keepalive_time,
+        },
+        request: Request {
+            headers: request.headers,
+            origin: request.origin,
+            subprotocols: request.subprotocols,
+            user_agent: request.user_agent,
+            credentials: request.user,
+        },
+        feed: Feed::new(sources.messages),
+        origins: sources.origins,
+        encoding,
+        output_name,
+        output: file,
+        settings,
+        ok_close: end.ok_close,
+        expect_close: end.expect_close,
+        answer_matters: false,
+        max_time: end.max_time.and_then(limit),
+        write_out,
+        progress: None,
+        typed: false,
+    })
+}
+
+/// 0 on a limit means none.
+fn limit(typed: Duration) -> Option<Duration> {
+    if typed.is_zero() { None } else { Some(typed) }
+}
+
+fn settings(end: &EndArgs, after_input: AfterInput) -> Settings {
+    let given = after_input.given.as_ref();
+    let rules = Rules {
+        conditions: Conditions {
+            count: end.count,
+            until: end.until.clone().map(String::into_bytes),
+            until_regex: end.until_regex.clone(),
+            idle: end.idle,
+            duration: end.duration,
+        },
+        input: after_input.input,
+        linger: given.and_then(|g| g.linger).unwrap_or(Patience::For(after_input.linger)),
+        wait: given.and_then(|g| g.wait),
+        expects_close: end.expect_close.is_some(),
+    };
+    Settings {
+        rules,
+        close: Close::new(end.close_code, end.close_reason.clone()),
+        close_timeout: limit(end.close_timeout),
+        keepalive: end.ping_interval.map(|every| (every, end.ping_timeout.unwrap_or(every))),
+        max_message: end.max_message_size,
+    }
+}
+
+fn encoding(
+    printing: &Printing,
+    output: &OutputArgs,
+    is_terminal: bool,
+) -> Result<Encoding, Failure> {
+    let natural = if printing.raw && !is_terminal { Format::Raw } else { Format::Text };
+    let format = printing.format.unwrap_or(natural);
+    if output.timestamps && format == Format::Length {
+        return Err(Failure::usage(
+            "--timestamps would break the framing of --format length",
+            "records have both: --format jsonl",
+        ));
+    }
+    Ok(Encoding {
+        format,
+        terminator: if output.print0 || printing.null { 0 } else { b'\n' },
+        timestamps: output.timestamps,
+        escape: is_terminal,
+    })
+}
+
+fn open_output(path: Option<&Path>) -> Result<(String, File), Failure> {
+    let (name, file) = match path {
+        Some(path) => (path.display().to_string(), File::create(path)),
+        None => (STDOUT.to_owned(), io::stdout().as_fd().try_clone_to_owned().map(File::from)),
+    };
+    match file {
+        Ok(file) => Ok((name, file)),
+        Err(error) => Err(Failure::Output { name, error }),
+    }
+}
+
+fn write_out(format: &str) -> Result<WriteOut, Failure> {
+    let Some(path) = format.strip_prefix('@') else { return WriteOut::parse(format) };
+    let mut text = String::new();
+    open_input(Path::new(path))?
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::ReadInput { name: path.to_owned(), error })?;
+    WriteOut::parse(text.strip_suffix('\n').unwrap_or(&text))
+}
+
+fn open_input(path: &Path) -> Result<File, Failure> {
+    let name = path.display().to_string();
+    let opened = File::open(path).and_then(|file| {
+        // Opening a directory works; only reading it fails, which would be after the handshake.
+        if file.metadata()?.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        Ok(file)
+    });
+    opened.map_err(|error| Failure::ReadInput { name, error })
+}
+
+/// What is sent, source after source.
+struct Sources {
+    kind: Kind,
+    messages: Vec<Messages>,
+    origins: Vec<(String, Origin)>,
+    reads_stdin: bool,
+    /// Bytes of all sources, while they are all known.
+    total: Option<u64>,
+}
+
+impl Sources {
+    fn new(message: &MessageArgs, framing: &FramingArgs) -> Self {
+        let binary = message.binary || framing.implies_binary() || message.decode.is_some();
+        let kind = if binary && !message.text { Kind::Binary } else { Kind::Text };
+        let total = Some(0);
+        Sources { kind, messages: Vec::new(), origins: Vec::new(), reads_stdin: false, total }
+    }
+
+    /// The arguments of `send`.
+    fn arguments(&mut self, message: &MessageArgs, arguments: Vec<String>) {
+        for (number, text) in (1..).zip(arguments) {
+            let shape = self.one_message(message);
+            self.add("arguments", number, Origin::Bytes(text.into_bytes()), shape);
+        }
+    }
+
+    /// `-d` and `--data-raw`.
+    fn data(&mut self, message: &MessageArgs) -> Result<(), Failure> {
+        for (number, data) in (1..).zip(&message.data.0) {
+            let shape = self.one_message(message);
+            match data {
+                Data::Text(text) => {
+                    self.add("-d", number, Origin::Bytes(text.clone().into_bytes()), shape);
+                }
+                Data::File(path) => {
+                    let origin = Origin::File(open_input(path)?);
+                    self.add(&path.display().to_string(), 1, origin, shape);
+                }
+                Data::Stdin if self.reads_stdin => {
+                    return Err(Failure::usage(
+                        "-d @- is given twice, but stdin can be read only once",
+                        "leave one away",
+                    ));
+                }
+                Data::Stdin => self.add("stdin", 1, Origin::Stdin, shape),
+            }
+        }
+        Ok(())
+    }
+
+    /// Stdin, cut into messages.
+    fn stdin(
+        &mut self,
+        message: &MessageArgs,
+        framing: &FramingArgs,
+        records: &RecordArgs,
+        end: &EndArgs,
+    ) -> Result<(), Failure> {
+        let chosen = framing.chosen();
+        if message.binary && chosen.is_none() && message.decode.is_none() && !framing.jsonl {
+            return Err(Failure::usage(
+                "--binary does not say what one message of stdin is",
+                "add --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode",
+            ));
+        }
+        let shape = if framing.jsonl {
+            let limit = match end.max_message_size {
+                Some(0) => u64::MAX,
+                limit => limit.map_or(0, |limit| limit.saturating_mul(2)).max(MAX_RECORD),
+            };
+            let only_from = records.only_from.map(Into::into);
+            Shape::Records { only_from, limit: usize::try_from(limit).unwrap_or(usize::MAX) }
+        } else {
+            let framing = chosen.unwrap_or(Framing::Lines);
+            Shape::Payloads { framing, kind: self.kind, decode: message.decode }
+        };
+        self.add("stdin", 1, Origin::Stdin, shape);
+        Ok(())
+    }
+
+    fn one_message(&self, message: &MessageArgs) -> Shape {
+        Shape::Payloads { framing: Framing::Whole, kind: self.kind, decode: message.decode }
+    }
+
+    fn add(&mut self, name: &str, number: u64, origin: Origin, shape: Shape) {
+        let length = match &origin {
+            Origin::Bytes(bytes) => Some(bytes.len() as u64),
+            Origin::File(file) => file_length(file),
+            Origin::Stdin => {
+                self.reads_stdin = true;
+                let stdin = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+                stdin.ok().as_ref().and_then(file_length)
+            }
+        };
+        self.total = self.total.zip(length).map(|(total, length)| total + length);
+        self.messages.push(Messages::new(name, shape).numbered_from(number));
+        self.origins.push((name.to_owned(), origin));
+    }
+}
+
+fn file_length(file: &File) -> Option<u64> {
+    let metadata = file.metadata().ok()?;
+    if metadata.is_file() { Some(metadata.len()) } else { None }
+}

@@ -1,0 +1,171 @@
+//! What is told about a run once it is over: the last records, the closing line or the error, and
+//! what `-w` asks for.
+
+use std::io::{self, Write as _};
+use std::time::Instant;
+
+use super::run::Opening;
+use crate::exit::{self, Closure, Exit, Outcome, code};
+use crate::failure::{Failure, TimeLimit};
+use crate::record::{Record, Side};
+use crate::session::{Interrupt, Output, Stats};
+use crate::ui::{Facts, Voice, WriteOut, closing_line};
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct End {
+    /// What the process does last.
+    pub exit: Exit,
+    /// What went wrong on our side.
+    pub failure: Option<Failure>,
+    /// How the session ended, if there was one.
+    pub outcome: Option<Outcome>,
+    /// The signal that came before there was one.
+    pub signal: Option<i32>,
+    /// Whether the output has taken everything.
+    pub drained: bool,
+}
+
+impl End {
+    /// A run that failed before there was a session.
+    pub fn failed(failure: Failure) -> Self {
+        let exit = exit::of_failure(&failure);
+        End { exit, failure: Some(failure), outcome: None, signal: None, drained: false }
+    }
+
+    /// A run that was ended before there was a session.
+    pub fn interrupted(interrupt: Interrupt) -> Self {
+        match interrupt {
+            Interrupt::MaxTime(limit) => End::failed(Failure::TimeLimit(TimeLimit::MaxTime(limit))),
+            Interrupt::Signal(signal) => End {
+                exit: Exit::Signal(signal),
+                failure: None,
+                outcome: None,
+                signal: Some(signal),
+                drained: false,
+            },
+        }
+    }
+
+    /// Something failed after the session; the first failure and a signal stand.
+    pub fn fail(&mut self, failure: Failure) {
+        if self.failure.is_none() && !matches!(self.exit, Exit::Signal(_)) {
+            self.exit = exit::of_failure(&failure);
+            self.failure = Some(failure);
+        }
+    }
+
+    /// The exit code as the shell will see it.
+    fn code(&self) -> i32 {
+        match self.exit {
+            Exit::Code(code) => code,
+            Exit::Signal(signal) => 128 + signal,
+        }
+    }
+
+    fn line(&self) -> Option<String> {
+        let signal = self.signal.map(|signal| {
+            let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+            format!("ended by {name} before the session was open")
+        });
+        signal.or_else(|| self.outcome.as_ref().map(closing_line))
+    }
+
+    /// What went wrong, in one line.
+    fn error(&self) -> Option<String> {
+        if self.code() == code::SUCCESS {
+            return None;
+        }
+        self.failure.as_ref().map(ToString::to_string).or_else(|| self.line())
+    }
+
+    /// Writes the last records.
+    pub fn record(&self, output: &mut Output) {
+        if let Some(outcome) = &self.outcome {
+            output.record(&close_record(&outcome.closure));
+        }
+        let kind = match (&self.failure, &self.outcome, self.exit) {
+            (Some(failure), _, _) => failure.kind(),
+            (_, _, Exit::Signal(_)) => "signal",
+            (_, _, Exit::Code(code::NOT_AS_ASKED)) => "not_as_asked",
+            (_, _, Exit::Code(code::TIME_LIMIT)) => "time_limit",
+            (_, Some(Outcome { closure: Closure::Violated(_), .. }), _) => "protocol",
+            (_, Some(Outcome { closure: Closure::Lost(_), .. }), Exit::Code(106)) => "lost",
+            _ => return,
+        };
+        if let Some(message) = self.error() {
+            let exit_code = self.code();
+            output.record(&Record::Failure { kind, message: &message, exit_code });
+        }
+    }
+}
+
+fn close_record(closure: &Closure) -> Record<'_> {
+    let clean = closure.is_clean();
+    let (from, close) = match (closure, closure.peers_close()) {
+        (_, Some(close)) => (Side::Peer, Some(close)),
+        (Closure::ByUs { sent, .. }, None) => (Side::Us, Some(sent)),
+        (Closure::Violated(_), None) => (Side::Us, None),
+        _ => (Side::Peer, None),
+    };
+    match close {
+        Some(close) => Record::Close { from, code: close.number(), reason: &close.reason, clean },
+        None => Record::Close { from, code: closure.close_code(), reason: "", clean },
+    }
+}
+
+/// Says what there is to say.
+pub fn report(
+    end: &End,
+    voice: Voice,
+    write_out: Option<&WriteOut>,
+    start: Instant,
+    stats: &Stats,
+    opening: &Opening,
+) {
+    match (&end.failure, end.line()) {
+        (Some(failure), _) => voice.failure(failure),
+        (None, Some(line)) => voice.closing(&line, end.code() != code::SUCCESS),
+        (None, None) => {}
+    }
+    if let Some(write_out) = write_out {
+        let (stdout, stderr) = write_out.render(&facts(end, start, stats, opening));
+        // Behind an output that is stuck, this would be stuck too.
+        if end.drained {
+            let _ = io::stdout().lock().write_all(stdout.as_bytes());
+            let _ = io::stdout().flush();
+        }
+        let _ = io::stderr().lock().write_all(stderr.as_bytes());
+    }
+}
+
+fn facts(end: &End, start: Instant, stats: &Stats, opening: &Opening) -> Facts {
+    let since = |at: Option<Instant>| at.map(|at| at.saturating_duration_since(start));
+    let closure = end.outcome.as_ref().map(|outcome| &outcome.closure);
+    let close_reason = closure.map(|closure| match closure {
+        Closure::ByPeer(close) => close.reason.clone(),
+        Closure::ByUs { answer: exit::Answer::Close(close), .. } => close.reason.clone(),
+        _ => String::new(),
+    });
+    Facts {
+        exit_code: end.code(),
+        error: end.error(),
+        http_code: opening.status,
+        url: opening.url.clone(),
+        remote_ip: opening.peer.map(|peer| peer.ip().to_string()).unwrap_or_default(),
+        resolved: since(opening.steps.resolved),
+        connected: since(opening.steps.connected),
+        upgraded: since(opening.steps.upgraded),
+        first_message: since(stats.first_message.get()),
+        total: start.elapsed(),
+        close_code: closure.map(Closure::close_code),
+        close_reason: close_reason.unwrap_or_default(),
+        messages_in: stats.messages_in.get(),
+        messages_out: stats.messages_out.get(),
+        bytes_in: stats.bytes_in.get(),
+        bytes_out: stats.bytes_out.get(),
+        rtt_min: stats.rtt_min(),
+        rtt_median: stats.rtt_percentile(50),
+        rtt_p99: stats.rtt_percentile(99),
+    }
+}

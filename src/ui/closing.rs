@@ -1,0 +1,152 @@
+//! The closing line: how a session ended, in one line.
+
+use crate::exit::{Answer, Closure, Outcome, Unsent};
+use crate::output::escape::one_line;
+use crate::wire::Close;
+use crate::wire::close::{ABNORMAL, meaning};
+
+/// The line for an outcome.
+pub fn closing_line(outcome: &Outcome) -> String {
+    let mut line = match (&outcome.closure, outcome.closure.peers_close()) {
+        (_, Some(close)) => format!("closed by peer: {}", words(close)),
+        (Closure::ByPeer(close), None) => format!("closed by peer: {}", words(close)),
+        (Closure::ByUs { sent, answer }, None) => {
+            let trouble = match answer {
+                Answer::Close(_) | Answer::NotAwaited => "",
+                Answer::Nothing => "; the peer did not answer our Close in time",
+                Answer::Lost => "; the connection was lost before the peer's Close came (1006)",
+            };
+            format!("closed by us: {}{trouble}", words(sent))
+        }
+        (Closure::Lost(why), None) => {
+            format!("connection lost: {ABNORMAL} {} ({why})", meaning(ABNORMAL))
+        }
+        (Closure::Violated(violation), None) => {
+            let code = violation.close_code();
+            format!("closed by us: {code} {}: the peer sent {violation}", meaning(code))
+        }
+    };
+    if let Some(signal) = outcome.signal {
+        let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+        line.push_str(&format!("; ended by {name}"));
+    }
+    if let Some(unmet) = &outcome.unmet {
+        line.push_str(&format!("; {}", one_line(&unmet.0)));
+    }
+    if !outcome.condition_met {
+        push_unsent(&mut line, outcome.unsent);
+    }
+    line
+}
+
+fn words(close: &Close) -> String {
+    let mut text = match close.code {
+        Some(code) => format!("{code} {}", meaning(code)),
+        None => "without a code".to_owned(),
+    };
+    if !close.reason.is_empty() {
+        text.push_str(&format!(" \"{}\"", one_line(&close.reason)));
+    }
+    text
+}
+
+fn push_unsent(line: &mut String, unsent: Unsent) {
+    if !unsent.is_any() {
+        return;
+    }
+    let plural = if unsent.messages == 1 { "" } else { "s" };
+    line.push_str(&match (unsent.messages, unsent.more) {
+        (0, _) => "; not all input was sent".to_owned(),
+        (count, false) => format!("; {count} message{plural} not sent"),
+        (count, true) => format!("; {count} message{plural} and the rest of the input not sent"),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::ending::Unmet;
+    use crate::wire::Violation;
+
+    #[test]
+    fn the_line_says_who_closed_with_what_and_why() {
+        let by_us = |answer| Closure::ByUs { sent: Close::new(1000, ""), answer };
+        let peer = |code, reason: &str| Closure::ByPeer(Close::new(code, reason));
+        let none = Unsent::default();
+        let cases = [
+            (
+                peer(1008, "token expired"),
+                none,
+                "closed by peer: 1008 policy violation \"token expired\"",
+            ),
+            (
+                peer(4000, "a\x1b\nb"),
+                none,
+                "closed by peer: 4000 private to the application \"a\\x1b\\nb\"",
+            ),
+            (Closure::ByPeer(Close::default()), none, "closed by peer: without a code"),
+            (by_us(Answer::Close(Close::new(1000, ""))), none, "closed by us: 1000 normal closure"),
+            (
+                by_us(Answer::Close(Close::new(1008, "no"))),
+                none,
+                "closed by peer: 1008 policy violation \"no\"",
+            ),
+            (
+                by_us(Answer::Nothing),
+                none,
+                "closed by us: 1000 normal closure; the peer did not answer our Close in time",
+            ),
+            (
+                by_us(Answer::Lost),
+                none,
+                "closed by us: 1000 normal closure; the connection was lost before the peer's Close came (1006)",
+            ),
+            (
+                Closure::Lost("connection reset by peer".into()),
+                none,
+                "connection lost: 1006 abnormal closure (connection reset by peer)",
+            ),
+            (
+                Closure::Violated(Violation::CloseCode(5000)),
+                none,
+                "closed by us: 1002 protocol error: the peer sent a Close with the invalid code 5000 (RFC 6455 section 7.4)",
+            ),
+            (
+                peer(1000, ""),
+                Unsent { messages: 1, more: false },
+                "closed by peer: 1000 normal closure; 1 message not sent",
+            ),
+            (
+                peer(1000, ""),
+                Unsent { messages: 3, more: true },
+                "closed by peer: 1000 normal closure; 3 messages and the rest of the input not sent",
+            ),
+            (
+                peer(1000, ""),
+                Unsent { messages: 0, more: true },
+                "closed by peer: 1000 normal closure; not all input was sent",
+            ),
+        ];
+        for (closure, unsent, expected) in cases {
+            let outcome = Outcome {
+                closure,
+                failure: None,
+                signal: None,
+                condition_met: false,
+                unmet: None,
+                unsent,
+            };
+            assert_eq!(closing_line(&outcome), expected);
+        }
+        let outcome = Outcome {
+            closure: by_us(Answer::NotAwaited),
+            failure: None,
+            signal: Some(2),
+            condition_met: false,
+            unmet: Some(Unmet("-n 2 was not met, messages received: 1".into())),
+            unsent: none,
+        };
+        let expected = "closed by us: 1000 normal closure; ended by SIGINT; -n 2 was not met, messages received: 1";
+        assert_eq!(closing_line(&outcome), expected);
+    }
+}

@@ -1,0 +1,144 @@
+//! What is said to a person on stderr, and `-w`. Everything that comes from the peer is escaped,
+//! on a line that begins with our own text.
+
+mod closing;
+mod progress;
+mod write_out;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper::http::response;
+
+pub use closing::closing_line;
+pub use progress::{Counts, show_progress};
+pub use write_out::{Facts, WriteOut};
+
+use crate::failure::Failure;
+use crate::handshake::{Location, Refusal};
+use crate::output::escape::{self, Layout};
+
+/// Bytes of a refusal's body that are shown without `-v`.
+const SHORT_BODY: usize = 1024;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug)]
+pub struct Voice {
+    /// `-s`.
+    pub silent: bool,
+    /// `-S`.
+    pub show_error: bool,
+    /// `-v`.
+    pub verbose: bool,
+}
+
+impl Voice {
+    /// Whether stderr is a person's terminal and not muted.
+    pub fn has_audience(self) -> bool {
+        !self.silent && io::stderr().is_terminal()
+    }
+
+    /// Says something that a person at a terminal wants to know.
+    pub fn note(self, text: &str) {
+        if self.has_audience() {
+            say(text);
+        }
+    }
+
+    /// Says how the session ended: always when it failed, else to a person or with `-v`.
+    pub fn closing(self, line: &str, failed: bool) {
+        let wanted = if failed {
+            !self.silent || self.show_error
+        } else {
+            self.verbose || self.has_audience()
+        };
+        if wanted {
+            say(line);
+        }
+    }
+
+    /// Says what went wrong and what can be done.
+    pub fn failure(self, failure: &Failure) {
+        if self.silent && !self.show_error || matches!(failure, Failure::BrokenPipe) {
+            return;
+        }
+        let mut text = format!("wspipe: {failure}");
+        if let Failure::Refused(refusal) = failure {
+            text.push_str(&self.refusal(refusal));
+        }
+        if let Some(hint) = failure.hint() {
+            text.push_str("\n  hint: ");
+            text.push_str(&hint);
+        }
+        say(&text);
+    }
+
+    /// `-v`: where we connect.
+    pub fn resolved(self, addresses: &[SocketAddr]) {
+        if self.verbose {
+            let list: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            say(&format!("* resolved to {}", list.join(", ")));
+        }
+    }
+
+    /// `-v`: where we are connected.
+    pub fn connected(self, peer: SocketAddr) {
+        if self.verbose {
+            say(&format!("* connected to {peer}"));
+        }
+    }
+
+    /// `-v`: what we ask.
+    pub fn request(self, location: &Location, headers: &HeaderMap) {
+        if self.verbose {
+            let mut text = format!("> GET {} HTTP/1.1", location.resource);
+            push_headers(&mut text, '>', headers);
+            say(&text);
+        }
+    }
+
+    /// `-v`: what is answered.
+    pub fn answer(self, parts: &response::Parts) {
+        if self.verbose {
+            let mut text = format!("< {:?} {}", parts.version, parts.status);
+            push_headers(&mut text, '<', &parts.headers);
+            say(&text);
+        }
+    }
+
+    fn refusal(self, refusal: &Refusal) -> String {
+        let mut text = String::new();
+        let shown = if self.verbose {
+            refusal.body.len()
+        } else {
+            push_headers(&mut text, '<', &refusal.headers);
+            refusal.body.len().min(SHORT_BODY)
+        };
+        for line in refusal.body[..shown].split(|byte| *byte == b'\n') {
+            text.push_str("\n< ");
+            escape::bytes(&mut text, line.strip_suffix(b"\r").unwrap_or(line), Layout::OneLine);
+        }
+        if shown < refusal.body.len() {
+            text.push_str("\n< … (more with -v)");
+        }
+        text
+    }
+}
+
+fn push_headers(text: &mut String, mark: char, headers: &HeaderMap) {
+    for (name, value) in headers {
+        text.push_str(&format!("\n{mark} {name}: "));
+        if value.is_sensitive() {
+            text.push_str("(redacted)");
+        } else {
+            escape::bytes(text, HeaderValue::as_bytes(value), Layout::OneLine);
+        }
+    }
+    text.push_str(&format!("\n{mark}"));
+}
+
+/// Writes lines to stderr. Where nobody can read them there is nobody to tell.
+fn say(text: &str) {
+    let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+}
