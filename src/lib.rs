@@ -13,6 +13,7 @@
 //! | [`handshake`] | pure: the opening handshake, asked and judged |
 //! | [`policy`] | pure: keepalive and ending, `(event, now)` to an action |
 //! | [`input`], [`output`] | pure but for the two threads: bytes to messages, messages to bytes |
+//! | [`codec`] | pure: bytes as hex and base64 |
 //! | [`record`] | pure: the one record schema, both ways |
 //! | [`wire`] | pure: RFC 6455 frames, close codes, UTF-8 across fragments |
 //! | [`failure`], [`exit`] | what can go wrong; the whole exit-code contract |
@@ -32,6 +33,7 @@ use std::ffi::OsString;
 use std::time::Instant;
 
 pub mod cli;
+pub mod codec;
 pub mod command;
 pub mod exit;
 pub mod failure;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use crate::codec::Decoding;
 use crate::wire::close::{self, Close, MAX_REASON, NO_CODE};
 use crate::wire::{Kind, MAX_CONTROL_PAYLOAD};
 
@@ -243,7 +244,7 @@ fn payload(record: &Incoming) -> Result<Option<(Kind, Vec<u8>)>, RecordError> {
 }
 
 fn decode_hex(encoded: &str) -> Result<Vec<u8>, RecordError> {
-    let mut decoding = crate::input::decoding::Decoding::hex();
+    let mut decoding = Decoding::hex();
     let mut bytes = Vec::new();
     decoding
         .push(encoded.as_bytes(), &mut bytes)

@@ -7,7 +7,8 @@ use clap::parser::ArgMatches;
 use clap::{Arg, ArgAction, Args, Command, FromArgMatches, ValueEnum};
 
 use super::values;
-use crate::input::{Codec, Framing};
+use crate::codec::Codec;
+use crate::input::Framing;
 use crate::record::Side;
 
 /// Opcode and form of everything that is sent.

@@ -1,9 +1,9 @@
 //! One source's messages: held while they are small, so that a message is sent whole and valid or
 //! not at all; streamed in fragments once they are not.
 
-use super::decoding::Decoding;
 use super::framing::{Framing, Splitter};
-use super::{Codec, InputError, Outgoing, obey};
+use super::{InputError, Outgoing, obey};
+use crate::codec::{BadEncoding, Codec, Decoding};
 use crate::record::{self, Side};
 use crate::wire::Kind;
 use crate::wire::utf8::{self, InvalidAt, Utf8Stream};
@@ -268,7 +268,7 @@ fn not_decoded_text(at: InvalidAt) -> Wrong {
     Wrong { byte: Some(at.0 + 1), what, hint: Some("leave --text away to send it as binary") }
 }
 
-fn not_encoded(error: super::decoding::BadEncoding) -> Wrong {
+fn not_encoded(error: BadEncoding) -> Wrong {
     Wrong { byte: Some(error.byte), what: error.what.into(), hint: None }
 }
 

@@ -1,14 +1,12 @@
 //! From input to messages: framing, decoding, checking. Bytes in, units for the network out.
 //! Only `reader` touches the outside.
 
-pub mod decoding;
 pub mod framing;
 mod message;
 pub mod reader;
 
 use std::collections::VecDeque;
 
-pub use decoding::Codec;
 pub use framing::Framing;
 pub use message::{HOLD, Messages, Shape};
 

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::escape::{self, Layout};
+use crate::codec::encode_hex;
 use crate::record::{Record, Side};
 use crate::wire::Kind;
 use crate::wire::utf8::cut_at_end;
@@ -99,7 +100,7 @@ impl Encoder {
         }
         match self.encoding.format {
             Format::Text if piece.kind == Kind::Text => self.text(out, piece),
-            Format::Text | Format::Hex => hex(out, piece.payload),
+            Format::Text | Format::Hex => encode_hex(out, piece.payload),
             Format::Raw => return self.text(out, piece),
             Format::Hexdump => self.hexdump(out, piece),
             Format::Base64 => self.base64(out, piece),
@@ -160,15 +161,6 @@ pub fn time(at: SystemTime) -> String {
     humantime::format_rfc3339_micros(at).to_string()
 }
 
-fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.reserve(bytes.len() * 2);
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
-    }
-}
-
 fn hexdump_line(out: &mut Vec<u8>, offset: u64, line: &[u8]) {
     let _ = write!(out, "{offset:08x} ");
     for column in 0..16 {
@@ -178,7 +170,7 @@ fn hexdump_line(out: &mut Vec<u8>, offset: u64, line: &[u8]) {
         match line.get(column) {
             Some(byte) => {
                 out.push(b' ');
-                hex(out, &[*byte]);
+                encode_hex(out, &[*byte]);
             }
             None => out.extend_from_slice(b"   "),
         }

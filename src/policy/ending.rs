@@ -329,7 +329,8 @@ mod tests {
         let duration = || Conditions { duration: Some(40 * SECOND), ..none() };
         let vain = |text: &str| Over::WaitedInVain(Unmet(text.into()));
         let met = |second| Some((second, Over::Met));
-        let cases: Vec<(&str, Rules, Vec<(u32, Happens)>, Option<(u32, Over)>)> = vec![
+        type Case = (&'static str, Rules, Vec<(u32, Happens)>, Option<(u32, Over)>);
+        let cases: Vec<Case> = vec![
             ("listen has no end", rules(Ignored, none()), vec![(1, InputEnds)], None),
             ("linger", rules(MayRemain, none()), vec![(1, InputEnds)], Some((3, Over::Lingered))),
             (

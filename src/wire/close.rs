@@ -81,10 +81,12 @@ pub fn meaning(code: u16) -> &'static str {
         1012 => "service restart",
         1013 => "try again later",
         1014 => "bad gateway",
-        3000 => "unauthorized",
-        3003 => "forbidden",
-        3008 => "timeout",
-        3000..=3999 => "registered by a library or framework",
+        3000..=3999 => match code {
+            3000 => "unauthorized",
+            3003 => "forbidden",
+            3008 => "timeout",
+            _ => "registered by a library or framework",
+        },
         4000..=4999 => "private to the application",
         _ => "unassigned",
     }

@@ -1,4 +1,4 @@
-//! `--decode`: hex and base64 to bytes, in pieces of any size, in constant memory.
+//! Bytes written as hex and base64: decoded in pieces of any size, in constant memory.
 
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};
@@ -9,7 +9,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// How a message is written in the input.
+/// How bytes are written as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Codec {
     /// Two hexadecimal digits a byte.
@@ -115,6 +115,16 @@ impl Decoding {
     }
 }
 
+/// Appends two hexadecimal digits a byte.
+pub fn encode_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(bytes.len() * 2);
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,7 +142,8 @@ mod tests {
     #[test]
     fn a_message_decodes_the_same_in_every_split() {
         let bad = |byte, what| Err(BadEncoding { byte, what });
-        let cases: [(Codec, &[u8], Result<&[u8], BadEncoding>); 14] = [
+        type Case<'a> = (Codec, &'a [u8], Result<&'a [u8], BadEncoding>);
+        let cases: [Case; 14] = [
             (Codec::Hex, b"", Ok(b"")),
             (Codec::Hex, b"00fFa1", Ok(&[0, 0xff, 0xa1])),
             (Codec::Hex, b"00 ff\n", Ok(&[0, 0xff])),
