@@ -1,0 +1,189 @@
+//! Man pages, completions and the README's tables say what the program says: they are made from the
+//! same types and compared here. `UPDATE=1 cargo test --test generated` writes them anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, Command};
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+use wspipe::exit;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn compare(path: &Path, made: &[u8]) {
+    if std::env::var_os("UPDATE").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        return fs::write(path, made).unwrap();
+    }
+    let there = fs::read(path).unwrap_or_default();
+    assert!(
+        there == made,
+        "{} is not what the program says; UPDATE=1 cargo test --test generated writes it anew",
+        path.display()
+    );
+}
+
+/// The folder holds these files and no others, so that none outlives what it describes.
+fn compare_folder(folder: &str, made: &[(String, Vec<u8>)]) {
+    let folder = root().join(folder);
+    for (name, bytes) in made {
+        compare(&folder.join(name), bytes);
+    }
+    for entry in fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(made.iter().any(|(made, _)| *made == name), "{name} belongs to nothing");
+    }
+}
+
+fn built() -> Command {
+    let mut command = wspipe::cli::command();
+    command.build();
+    command
+}
+
+#[test]
+fn the_man_pages_are_those_of_the_program() {
+    let command = built();
+    let mut pages = vec![("wspipe.1".to_owned(), page(&command, "wspipe"))];
+    for task in command.get_subcommands().filter(|task| task.get_name() != "help") {
+        let name = format!("wspipe-{}", task.get_name());
+        pages.push((format!("{name}.1"), page(task, &name)));
+    }
+    compare_folder("man", &pages);
+}
+
+fn page(command: &Command, name: &str) -> Vec<u8> {
+    let man = Man::new(command.clone().display_name(name.to_owned()))
+        .title(name.to_uppercase())
+        .date("")
+        .source("wspipe")
+        .manual("User Commands");
+    let mut page = Vec::new();
+    man.render_title(&mut page).unwrap();
+    man.render_name_section(&mut page).unwrap();
+    synopsis(command).to_writer(&mut page).unwrap();
+    man.render_description_section(&mut page).unwrap();
+    man.render_options_section(&mut page).unwrap();
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page).unwrap();
+    }
+    exit_status().to_writer(&mut page).unwrap();
+    if let Some(examples) = command.get_after_help() {
+        section("EXAMPLES", &examples.to_string()).to_writer(&mut page).unwrap();
+    }
+    if name != "wspipe" {
+        let mut see = Roff::default();
+        see.control("SH", ["SEE ALSO"]);
+        see.text([bold("wspipe"), roman("(1)")]);
+        see.to_writer(&mut page).unwrap();
+    }
+    // mangen leaves spaces at the ends of lines, which editors and git would fight over.
+    let lines = String::from_utf8(page).unwrap();
+    lines.lines().flat_map(|line| [line.trim_end(), "\n"]).collect::<String>().into_bytes()
+}
+
+fn synopsis(command: &Command) -> Roff {
+    let usage = command.clone().render_usage().to_string();
+    section("SYNOPSIS", usage.trim_start_matches("Usage: "))
+}
+
+/// A section with its lines as they are.
+fn section(name: &str, text: &str) -> Roff {
+    let mut roff = Roff::default();
+    roff.control("SH", [name]);
+    roff.control("nf", []);
+    for line in text.lines().filter(|line| *line != "Examples:") {
+        roff.text([roman(line)]);
+    }
+    roff.control("fi", []);
+    roff
+}
+
+fn exit_status() -> Roff {
+    let mut roff = Roff::default();
+    roff.control("SH", ["EXIT STATUS"]);
+    for row in exit::TABLE {
+        roff.control("TP", []);
+        roff.text([bold(row.code)]);
+        roff.text([roman(row.meaning)]);
+    }
+    roff
+}
+
+#[test]
+fn the_completions_are_those_of_the_program() {
+    let shells = [
+        (Shell::Bash, "wspipe.bash"),
+        (Shell::Zsh, "_wspipe"),
+        (Shell::Fish, "wspipe.fish"),
+        (Shell::PowerShell, "_wspipe.ps1"),
+        (Shell::Elvish, "wspipe.elv"),
+    ];
+    let made = shells.map(|(shell, name)| {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut wspipe::cli::command(), "wspipe", &mut script);
+        (name.to_owned(), script)
+    });
+    compare_folder("completions", &made);
+}
+
+#[test]
+fn the_tables_of_the_readme_are_those_of_the_program() {
+    let path = root().join("README.md");
+    let mut readme = fs::read_to_string(&path).unwrap();
+    for (name, table) in [("exit codes", exit_table()), ("options", option_table())] {
+        let start = format!("<!-- generated: {name} -->\n");
+        let (before, rest) = readme.split_once(&start).expect("the README has the marker");
+        let (_, after) = rest.split_once("<!-- end -->").expect("the README has its end");
+        readme = format!("{before}{start}\n{table}\n<!-- end -->{after}");
+    }
+    compare(&path, readme.as_bytes());
+}
+
+fn exit_table() -> String {
+    let mut table = "| exit code | meaning |\n|---|---|\n".to_owned();
+    for row in exit::TABLE {
+        table.push_str(&format!("| {} | {} |\n", row.code, row.meaning));
+    }
+    table
+}
+
+fn option_table() -> String {
+    let command = built();
+    let tasks = ["connect", "send", "listen"].map(|name| command.find_subcommand(name).unwrap());
+    let mut options: Vec<&Arg> = Vec::new();
+    for argument in tasks.iter().flat_map(|task| task.get_arguments()) {
+        let is_new = options.iter().all(|known| known.get_id() != argument.get_id());
+        let is_option = !argument.is_positional() && argument.get_help_heading().is_some();
+        if is_new && is_option && !argument.is_hide_set() {
+            options.push(argument);
+        }
+    }
+    let mut headings: Vec<&str> = Vec::new();
+    for heading in options.iter().filter_map(|argument| argument.get_help_heading()) {
+        if !headings.contains(&heading) {
+            headings.push(heading);
+        }
+    }
+    let mut table = "| what for | options |\n|---|---|\n".to_owned();
+    for heading in headings {
+        let of_heading = options.iter().filter(|a| a.get_help_heading() == Some(heading));
+        let names: Vec<_> = of_heading.map(|argument| spelled(argument)).collect();
+        table.push_str(&format!("| {heading} | {} |\n", names.join(", ")));
+    }
+    table
+}
+
+fn spelled(argument: &Arg) -> String {
+    let short = argument.get_short().map(|short| format!("-{short}"));
+    let long = argument.get_long().map(|long| format!("--{long}"));
+    let names: Vec<_> = short.into_iter().chain(long).collect();
+    let takes_value = argument.get_action().takes_values();
+    let values = argument.get_value_names().filter(|_| takes_value);
+    let value = values.map(|names| format!(" {}", names[0].replace('|', "\\|")));
+    format!("`{}{}`", names.join("`/`"), value.unwrap_or_default())
+}
