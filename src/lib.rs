@@ -30,7 +30,9 @@
 //! opening handshake.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::time::Instant;
+use std::{io, panic, process};
 
 pub mod cli;
 pub mod codec;
@@ -47,7 +49,17 @@ pub mod session;
 pub mod ui;
 pub mod wire;
 
-use exit::Exit;
+use exit::{Exit, code};
+
+/// Makes a panic, in whatever thread, end the process with exit code 70. Rust's own 101 would mean
+/// here that the session was closed with 1001.
+pub fn end_at_a_bug() {
+    panic::set_hook(Box::new(|bug| {
+        // A panic about stderr must not panic over stderr again.
+        let _ = writeln!(io::stderr(), "wspipe: a bug in wspipe, please report it: {bug}");
+        process::exit(code::BUG);
+    }));
+}
 
 /// Does what the command line asks for, and says how the process is to end. `start` is when it
 /// began, for the limits and times that count from there.

@@ -1,18 +1,13 @@
 //! The process: arguments in, exit code or signal out.
 
-use std::panic;
 use std::process;
 use std::time::Instant;
 
-use wspipe::exit::{Exit, code};
+use wspipe::exit::Exit;
 
 fn main() {
     let start = Instant::now();
-    // The default would end with 101, which here means that the session was closed with 1001.
-    panic::set_hook(Box::new(|bug| {
-        eprintln!("wspipe: a bug in wspipe, please report it: {bug}");
-        process::exit(code::BUG);
-    }));
+    wspipe::end_at_a_bug();
     match wspipe::run(std::env::args_os(), start) {
         Exit::Code(code) => process::exit(code),
         Exit::Signal(signal) => {

@@ -47,7 +47,7 @@ pub async fn serve(arguments: ServeArgs) -> Result<Exit, Failure> {
     // Ctrl-C also goes to the child, which decides what it means; we only outlive it.
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
     let (listener, bound) = listen(&address).await?;
-    let url = location(bound).url();
+    let url = format!("ws://{bound}");
     let accepting = tokio::spawn(accept_all(listener));
     let exit = match arguments.command.split_first() {
         Some((program, rest)) => run_child(program, rest, &url).await,
@@ -116,7 +116,9 @@ async fn run_child(program: &OsString, arguments: &[OsString], url: &str) -> Res
 }
 
 fn cannot_spawn(program: &OsString, error: &io::Error) -> i32 {
-    eprintln!("wspipe: cannot run {}: {error}", program.display());
+    let program = program.display();
+    // Where nobody can read it there is nobody to tell.
+    let _ = writeln!(io::stderr(), "wspipe: cannot run {program}: {error}");
     if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN }
 }
 

@@ -13,7 +13,7 @@ use hyper::client::conn::http1 as client;
 use hyper::http::response;
 use hyper::server::conn::http1 as server;
 use hyper::upgrade::Upgraded;
-use hyper::{HeaderMap, Response, StatusCode};
+use hyper::{HeaderMap, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -43,6 +43,10 @@ pub async fn upgrade(
         let body = beginning(body).await;
         let Parts { status, headers } = parts.into();
         return Err(Failure::Refused(Box::new(Refusal { status, headers, body })));
+    }
+    if parts.version != Version::HTTP_11 {
+        let what = format!("it says {:?}", parts.version);
+        return Err(HandshakeFault::NotHttp(what).into());
     }
     let accepted = handshake::judge(&headers, &parts.headers)?;
     let upgraded = hyper::upgrade::on(Response::from_parts(parts, body)).await.map_err(fault)?;

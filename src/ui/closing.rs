@@ -3,7 +3,7 @@
 use crate::exit::{Answer, Closure, Outcome, Unsent};
 use crate::output::escape::one_line;
 use crate::wire::Close;
-use crate::wire::close::{ABNORMAL, meaning};
+use crate::wire::close::{ABNORMAL, NO_CODE, meaning};
 
 /// The line for an outcome.
 pub fn closing_line(outcome: &Outcome) -> String {
@@ -42,7 +42,7 @@ pub fn closing_line(outcome: &Outcome) -> String {
 fn words(close: &Close) -> String {
     let mut text = match close.code {
         Some(code) => format!("{code} {}", meaning(code)),
-        None => "without a code".to_owned(),
+        None => format!("{NO_CODE} {}", meaning(NO_CODE)),
     };
     if !close.reason.is_empty() {
         text.push_str(&format!(" \"{}\"", one_line(&close.reason)));
@@ -84,7 +84,7 @@ mod tests {
                 none,
                 "closed by peer: 4000 private to the application \"a\\x1b\\nb\"",
             ),
-            (Closure::ByPeer(Close::default()), none, "closed by peer: without a code"),
+            (Closure::ByPeer(Close::default()), none, "closed by peer: 1005 no close code"),
             (by_us(Answer::Close(Close::new(1000, ""))), none, "closed by us: 1000 normal closure"),
             (
                 by_us(Answer::Close(Close::new(1008, "no"))),
