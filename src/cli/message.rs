@@ -1,10 +1,12 @@
 //! Flags about what is sent: messages on the command line, their opcode, and how stdin is cut into
 //! messages.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use clap::parser::ArgMatches;
-use clap::{Arg, ArgAction, Args, Command, FromArgMatches, ValueEnum};
+use clap::{Arg, ArgAction, Args, Command, FromArgMatches, ValueEnum, value_parser};
 
 use super::values;
 use crate::codec::Codec;
@@ -135,7 +137,7 @@ impl FramingArgs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
     /// The text itself.
-    Text(String),
+    Text(Vec<u8>),
     /// The bytes of a file.
     File(PathBuf),
     /// The bytes of stdin.
@@ -158,6 +160,7 @@ impl Args for DataArgs {
                 .help(help)
                 .help_heading("Messages to send")
                 .action(ArgAction::Append)
+                .value_parser(value_parser!(OsString))
                 .allow_hyphen_values(true)
         };
         command
@@ -183,12 +186,12 @@ impl Args for DataArgs {
 
 impl FromArgMatches for DataArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given = |id, read: fn(&str) -> Data| {
+        let given = |id, read: fn(&OsStr) -> Data| {
             let indices = matches.indices_of(id).into_iter().flatten();
-            let values = matches.get_many::<String>(id).into_iter().flatten();
+            let values = matches.get_many::<OsString>(id).into_iter().flatten();
             indices.zip(values.map(move |text| read(text)))
         };
-        let raw = |text: &str| Data::Text(text.to_owned());
+        let raw = |text: &OsStr| Data::Text(text.as_bytes().to_owned());
         let mut all: Vec<_> = given(DATA, at_file).chain(given(DATA_RAW, raw)).collect();
         all.sort_by_key(|(index, _)| *index);
         Ok(DataArgs(all.into_iter().map(|(_, data)| data).collect()))
@@ -200,10 +203,10 @@ impl FromArgMatches for DataArgs {
     }
 }
 
-fn at_file(text: &str) -> Data {
-    match text.strip_prefix('@') {
-        Some("-") => Data::Stdin,
-        Some(path) => Data::File(path.into()),
-        None => Data::Text(text.to_owned()),
+fn at_file(text: &OsStr) -> Data {
+    match text.as_bytes().strip_prefix(b"@") {
+        Some(b"-") => Data::Stdin,
+        Some(path) => Data::File(OsStr::from_bytes(path).into()),
+        None => Data::Text(text.as_bytes().to_owned()),
     }
 }

@@ -120,7 +120,7 @@ pub struct SendArgs {
     pub request: RequestArgs,
     /// Messages to send; without any, and without -d, those of stdin
     #[arg(value_name = "MESSAGE")]
-    pub messages: Vec<String>,
+    pub messages: Vec<OsString>,
     /// What is sent.
     #[command(flatten)]
     pub message: MessageArgs,

@@ -1,10 +1,12 @@
 //! From arguments to a plan: what to open, what to send, how to print, when to end. Files are
 //! opened here, so that one that is missing is said before anything is sent.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -253,7 +255,8 @@ fn write_out(format: &str) -> Result<WriteOut, Failure> {
     open_input(Path::new(path))?
         .read_to_string(&mut text)
         .map_err(|error| Failure::ReadInput { name: path.to_owned(), error })?;
-    WriteOut::parse(text.strip_suffix('\n').unwrap_or(&text))
+    // curl takes the file's line ends for layout.
+    WriteOut::parse(&text.replace(['\r', '\n'], ""))
 }
 
 fn open_input(path: &Path) -> Result<File, Failure> {
@@ -287,10 +290,10 @@ impl Sources {
     }
 
     /// The arguments of `send`.
-    fn arguments(&mut self, message: &MessageArgs, arguments: Vec<String>) {
+    fn arguments(&mut self, message: &MessageArgs, arguments: Vec<OsString>) {
         for (number, text) in (1..).zip(arguments) {
             let shape = self.one_message(message);
-            self.add("arguments", number, Origin::Bytes(text.into_bytes()), shape);
+            self.add("arguments", number, Origin::Bytes(text.into_vec()), shape);
         }
     }
 
@@ -300,7 +303,7 @@ impl Sources {
             let shape = self.one_message(message);
             match data {
                 Data::Text(text) => {
-                    self.add("-d", number, Origin::Bytes(text.clone().into_bytes()), shape);
+                    self.add("-d", number, Origin::Bytes(text.clone()), shape);
                 }
                 Data::File(path) => {
                     let origin = Origin::File(open_input(path)?);

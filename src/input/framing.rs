@@ -55,6 +55,11 @@ impl Splitter {
         Splitter { framing, finder, whole_characters, kept: Vec::new(), open: false, count: 0 }
     }
 
+    /// Whether everything is one message.
+    pub fn is_whole(&self) -> bool {
+        self.framing == Framing::Whole
+    }
+
     /// Takes one block and gives out its pieces: the bytes, and whether the message ends there.
     ///
     /// # Errors

@@ -99,6 +99,16 @@ impl Messages {
         self
     }
 
+    /// Whether the source is one message.
+    pub fn is_one_message(&self) -> bool {
+        self.splitter.is_whole()
+    }
+
+    /// Whether the source is one message, of which nothing was given out.
+    pub fn is_untouched_message(&self) -> bool {
+        self.is_one_message() && !self.builder.begun
+    }
+
     /// Whether a record asked for the closing handshake: nothing after it is sent.
     pub fn is_closed(&self) -> bool {
         self.builder.closed

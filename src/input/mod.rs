@@ -60,6 +60,17 @@ impl Feed {
         self.closed || self.sources.is_empty()
     }
 
+    /// Messages that are known by number and of which nothing was given out: those of the command
+    /// line.
+    pub fn untouched(&self) -> u64 {
+        self.sources.iter().filter(|source| source.is_untouched_message()).count() as u64
+    }
+
+    /// Whether there is a source left that may hold any number of messages.
+    pub fn may_hold_more(&self) -> bool {
+        !self.closed && self.sources.iter().any(|source| !source.is_one_message())
+    }
+
     /// Takes the next block of the current source and gives out the messages in it.
     ///
     /// # Errors

@@ -3,9 +3,11 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc;
 
 /// Bytes in a block; `--stream` makes each one a message.
@@ -93,8 +95,8 @@ fn read_all(
                 }
                 continue;
             }
-            Origin::File(file) => read_one(file, blocks, spent),
-            Origin::Stdin => read_one(io::stdin().lock(), blocks, spent),
+            Origin::File(file) => read_one(&file, &file, blocks, spent),
+            Origin::Stdin => read_one(io::stdin().lock(), io::stdin(), blocks, spent),
         };
         match result {
             Ok(Session::Listens) => {}
@@ -114,6 +116,7 @@ enum Session {
 
 fn read_one(
     mut source: impl Read,
+    descriptor: impl AsFd,
     blocks: &mpsc::Sender<Result<Block, ReadError>>,
     spent: &std_mpsc::Receiver<Vec<u8>>,
 ) -> io::Result<Session> {
@@ -123,6 +126,10 @@ fn read_one(
         let length = loop {
             match source.read(&mut data) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Another program that shares the descriptor has made it non-blocking.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], None)?;
+                }
                 result => break result?,
             }
         };

@@ -72,12 +72,17 @@ pub async fn open(
     limits: Limits,
     tell: &mut dyn FnMut(Step),
 ) -> Result<Opened, Failure> {
-    let opening = async {
+    let headers = request.headers_for(location);
+    let asking = async {
         let stream = dial::dial(location, limits.tcp_keepalive, tell).await?;
-        upgrade::upgrade(stream, location, request, tell).await
+        tell(Step::Request(location, &headers));
+        upgrade::ask(stream, location, &headers).await
     };
-    let Some(limit) = limits.connect_timeout else { return opening.await };
-    let timed_out =
-        |_| Failure::TimeLimit(TimeLimit::Connect { address: location.address(), limit });
-    tokio::time::timeout(limit, opening).await.map_err(timed_out)?
+    let answer = match limits.connect_timeout {
+        None => asking.await?,
+        Some(limit) => tokio::time::timeout(limit, asking).await.map_err(|_| {
+            Failure::TimeLimit(TimeLimit::Connect { address: location.address(), limit })
+        })??,
+    };
+    upgrade::settle(answer, &headers, tell).await
 }

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1 as client;
-use hyper::http::response;
 use hyper::server::conn::http1 as server;
 use hyper::upgrade::Upgraded;
 use hyper::{HeaderMap, Response, StatusCode, Version};
@@ -20,52 +19,38 @@ use tokio::sync::oneshot;
 
 use super::{Opened, Step};
 use crate::failure::{Failure, root_cause};
-use crate::handshake::{self, HandshakeFault, Location, Refusal, Request};
+use crate::handshake::{self, HandshakeFault, Location, Refusal};
 
 /// Bytes of a refusal's body that are kept.
 const MAX_BODY: usize = 64 * 1024;
-/// How long a refusal's body may take, within the limit of the whole opening.
+/// How long a refusal's body may take, once its head is there.
 const BODY_TIME: Duration = Duration::from_secs(1);
 
-/// Asks for the upgrade and judges the answer.
-pub async fn upgrade(
-    stream: TcpStream,
-    location: &Location,
-    request: &Request,
+/// Judges the answer and takes the connection over.
+pub async fn settle(
+    answer: Response<Incoming>,
+    headers: &HeaderMap,
     tell: &mut dyn FnMut(Step),
 ) -> Result<Opened, Failure> {
-    let headers = request.headers_for(location);
-    tell(Step::Request(location, &headers));
-    let response = ask(stream, location, &headers).await?;
-    let (parts, body) = response.into_parts();
+    let (parts, body) = answer.into_parts();
     tell(Step::Answer(&parts));
     if parts.status != StatusCode::SWITCHING_PROTOCOLS {
         let body = beginning(body).await;
-        let Parts { status, headers } = parts.into();
-        return Err(Failure::Refused(Box::new(Refusal { status, headers, body })));
+        let refusal = Refusal { status: parts.status, headers: parts.headers, body };
+        return Err(Failure::Refused(Box::new(refusal)));
     }
     if parts.version != Version::HTTP_11 {
         let what = format!("it says {:?}", parts.version);
         return Err(HandshakeFault::NotHttp(what).into());
     }
-    let accepted = handshake::judge(&headers, &parts.headers)?;
+    let accepted = handshake::judge(headers, &parts.headers)?;
     let upgraded = hyper::upgrade::on(Response::from_parts(parts, body)).await.map_err(fault)?;
     let (stream, early) = into_tcp(upgraded)?;
     Ok(Opened { stream, early, accepted })
 }
 
-struct Parts {
-    status: StatusCode,
-    headers: HeaderMap,
-}
-
-impl From<response::Parts> for Parts {
-    fn from(parts: response::Parts) -> Self {
-        Parts { status: parts.status, headers: parts.headers }
-    }
-}
-
-async fn ask(
+/// Asks for the upgrade.
+pub async fn ask(
     stream: TcpStream,
     location: &Location,
     headers: &HeaderMap,

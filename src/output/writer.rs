@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::sync::mpsc as std_mpsc;
 use std::thread;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc;
 
 /// Bytes in a buffer at which it is full.
@@ -79,13 +80,29 @@ impl Writer {
     }
 }
 
+fn write_whole(output: &mut File, mut rest: &[u8]) -> io::Result<()> {
+    while !rest.is_empty() {
+        match output.write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => rest = &rest[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Another program that shares the descriptor has made it non-blocking.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                poll(&mut [PollFd::new(output, PollFlags::OUT)], None)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 fn write_all(
     mut output: File,
     full: &std_mpsc::Receiver<Vec<u8>>,
     give_back: &mpsc::UnboundedSender<io::Result<Vec<u8>>>,
 ) {
     while let Ok(mut buffer) = full.recv() {
-        if let Err(error) = output.write_all(&buffer) {
+        if let Err(error) = write_whole(&mut output, &buffer) {
             let _ = give_back.send(Err(error));
             return;
         }

@@ -39,6 +39,8 @@ use output::Receiver;
 const PARTING: Duration = Duration::from_secs(1);
 /// How long a Close after a signal is waited for.
 const AFTER_SIGNAL: Duration = Duration::from_secs(1);
+/// How long input that is there may take to come from the reader thread.
+const AT_ONCE: Duration = Duration::from_millis(100);
 /// The largest message where it must be held whole and no limit is given: 64 MiB.
 const MAX_HELD: u64 = 64 << 20;
 
@@ -162,6 +164,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             }
         }
         self.part(interrupts).await;
+        if matches!(self.closure, Some(Closure::ByPeer(_))) {
+            self.look_for_more_input().await;
+        }
         let sent = self.stats.messages_out.get().saturating_sub(self.unsent.messages);
         self.stats.messages_out.set(sent);
         Outcome {
@@ -175,7 +180,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     }
 
     async fn wait(&mut self, interrupts: &mut Interrupts) {
-        let want_read = !self.output.writer.is_full();
+        // What is not printed needs no room in the output.
+        let want_read = self.receiver.is_muted() || !self.output.writer.is_full();
         self.hold_or_resume(want_read);
         self.set_timer();
         let want_block = self.block.is_none() && self.closing.is_none();
@@ -413,23 +419,38 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         });
     }
 
-    /// Takes back what has not left, and counts it together with the input that was not taken.
+    /// Takes back what has not left, and counts it together with the messages of the command line
+    /// that were not taken.
     fn count_unsent(&mut self) {
         self.unsent.messages += self.link.outbox.retract();
-        if self.closing.is_some() || self.feed.is_done() {
+        if self.closing.is_none() {
+            self.unsent.messages += self.feed.untouched();
+            let waits = self.block.as_ref().is_some_and(|block| !block.data.is_empty());
+            self.unsent.more |= waits && self.feed.may_hold_more();
+        }
+    }
+
+    /// Finds out whether stdin held more when the peer closed. What is there comes at once; an open
+    /// and silent stdin has nothing that could be sent, but the job of `send` is not done before
+    /// its end.
+    async fn look_for_more_input(&mut self) {
+        if self.unsent.more || !self.feed.may_hold_more() {
             return;
         }
-        let mut waiting = self.block.take();
-        while !self.unsent.more {
-            match waiting {
-                Some(Block { data, .. }) => self.unsent.more = !data.is_empty(),
-                None => break,
+        while let Some(reader) = &mut self.reader {
+            match tokio::time::timeout(AT_ONCE, reader.next()).await {
+                Ok(Some(Ok(block))) if block.data.is_empty() => {}
+                Ok(Some(_)) => self.unsent.more = true,
+                Ok(None) => return,
+                Err(_) => {
+                    self.unsent.more = self.settings.rules.input == Input::MustBeSent;
+                    return;
+                }
             }
-            waiting = self.reader.as_mut().and_then(Reader::try_next).and_then(Result::ok);
+            if self.unsent.more {
+                return;
+            }
         }
-        // `send` has a job that is not done before the end of its input; an open and silent stdin
-        // of `connect` has nothing that could be sent.
-        self.unsent.more |= self.settings.rules.input == Input::MustBeSent && self.reader.is_some();
     }
 
     // Time and interruption.

@@ -91,6 +91,11 @@ impl Receiver {
         self.muted = true;
     }
 
+    /// Whether nothing is printed any more.
+    pub fn is_muted(&self) -> bool {
+        self.muted
+    }
+
     /// Takes a piece of a message.
     pub fn take(&mut self, piece: Piece, ending: &mut Ending, output: &mut Output, now: Instant) {
         Stats::add(&self.stats.bytes_in, piece.payload.len() as u64);

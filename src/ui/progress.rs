@@ -1,10 +1,13 @@
 //! The progress bar of `send`: bytes, messages, rate, time left; on a terminal's stderr only.
 
 use std::convert::Infallible;
+use std::fmt::Write;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{
+    BinaryBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+};
 
 /// How often it is drawn, and how long a send may take before it is drawn at all.
 const TICK: Duration = Duration::from_millis(200);
@@ -44,17 +47,29 @@ fn new_bar(total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
         Some(total) => (
             ProgressBar::new(total),
-            "{bytes}/{total_bytes} {bar:20} {percent}% {msg} {rate} {eta} left",
+            "{bytes}/{total_bytes} {bar:20} {percent}% {msg} {rate} {left} left",
         ),
         None => (ProgressBar::new_spinner(), "{spinner} {bytes} {msg} {rate} {elapsed}"),
     };
-    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-        let _ = write!(out, "{}/s", indicatif::BinaryBytes(state.per_sec() as u64));
-    };
-    let style = ProgressStyle::with_template(template).expect("the template is constant");
-    bar.set_style(style.with_key("rate", rate));
+    let style = ProgressStyle::with_template(template)
+        .expect("the template is constant")
+        .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+            let _ = write!(out, "{}/s", BinaryBytes(average(state) as u64));
+        })
+        .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
+            let rest = state.len().unwrap_or_default().saturating_sub(state.pos());
+            let seconds = rest as f64 / average(state).max(1.0);
+            let _ = write!(out, "{}", HumanDuration(Duration::from_secs_f64(seconds)));
+        });
+    bar.set_style(style);
     bar.set_draw_target(ProgressDrawTarget::stderr());
-    bar
+    bar.with_elapsed(TICK)
+}
+
+/// Bytes a second since the beginning: the library's own estimate begins with the first drawing,
+/// and takes all that was sent before it for sent in that moment.
+fn average(state: &ProgressState) -> f64 {
+    state.pos() as f64 / state.elapsed().as_secs_f64()
 }
 
 /// Leaves a clean line behind, however the run ends.
