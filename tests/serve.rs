@@ -1,0 +1,192 @@
+//! The echo server: its first line, its clients, good and bad, and the command
+//! that it runs.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use rustix::process::Signal;
+use support::{DEADLINE, Running, dies_by, ends, run};
+use tempfile::TempDir;
+
+/// A running server and its URL, which is the first line of its stdout.
+fn serve(args: &[&str]) -> (Running, String) {
+    let running = run([&["serve"], args].concat()).deadline(4 * DEADLINE).start();
+    let printed = running.wait_for_stdout("\n");
+    let url = String::from_utf8(printed).unwrap().trim_end().to_owned();
+    (running, url)
+}
+
+#[test]
+fn serve_prints_its_url_and_echoes_until_ctrl_c() {
+    for args in [&[][..], &["0"], &["127.0.0.1:0"], &["localhost:0"]] {
+        let (server, url) = serve(args);
+        assert!(url.starts_with("ws://127.0.0.1:"), "{args:?}: {url}");
+        let output = run(["send", "-n", "2", &url, "one", "two"]).output();
+        output.check(ends(0).printing("one\ntwo\n"));
+        server.signal(Signal::INT);
+        server.output().check(ends(0).printing(format!("{url}\n")));
+    }
+}
+
+#[test]
+fn serve_echoes_each_kind_of_message_to_many_at_once() {
+    let (server, url) = serve(&[]);
+    let text: String = (0..1000).map(|number| format!("line {number} é\n")).collect();
+    let binary: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
+    thread::scope(|scope| {
+        for _ in 0..10 {
+            scope
+                .spawn(|| run(["send", &url]).stdin(&text).output().check(ends(0).printing(&text)));
+            scope.spawn(|| {
+                let output = run(["send", "--whole", "--binary", &url]).stdin(&binary).output();
+                output.check(ends(0).printing(&binary));
+            });
+        }
+    });
+    run(["send", &url]).output().check(ends(0));
+    server.signal(Signal::INT);
+    server.output().check(ends(0).printing(format!("{url}\n")));
+}
+
+#[test]
+fn a_close_of_the_client_is_answered_with_its_code() {
+    let (server, url) = serve(&[]);
+    let args = ["send", "-v", "--close-code", "4321", &url, "hi"];
+    run(args).output().check(ends(0).printing("hi\n").saying(&["4321"]));
+    server.signal(Signal::INT);
+    server.output().check(ends(0).printing(format!("{url}\n")));
+}
+
+#[test]
+fn clients_see_going_away_when_the_server_ends() {
+    let (server, url) = serve(&[]);
+    let client = run(["connect", &url]).stdin_held().start();
+    let mut client = client;
+    client.write("hello\n");
+    client.wait_for_stdout("hello\n");
+    server.signal(Signal::INT);
+    server.output().check(ends(0).printing(format!("{url}\n")));
+    let output = client.output();
+    assert!(matches!(output.code, Some(101 | 106)), "{}", output.report());
+    output.check(ends(output.code.unwrap()).printing("hello\n").saying(&[]));
+}
+
+/// Reads until this has come; the connection must last so long.
+fn read_until(stream: &mut TcpStream, wanted: &[u8], case: &str) {
+    let mut came = Vec::new();
+    while !came.windows(wanted.len()).any(|window| window == wanted) {
+        let mut byte = [0];
+        let count = stream.read(&mut byte).unwrap_or(0);
+        assert_eq!(count, 1, "case {case}: the end came after {}", support::shown(&came));
+        came.push(byte[0]);
+    }
+}
+
+#[test]
+fn a_client_that_breaks_the_rules_harms_nobody_else() {
+    let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let good = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\n{key}\r\n"
+    );
+    let cases: [(&str, String, &[u8], &[u8]); 7] = [
+        ("no upgrade", "GET / HTTP/1.1\r\nHost: x\r\n\r\n".into(), b"", b"HTTP/1.1 4"),
+        ("no key", good.replace(key, ""), b"", b"HTTP/1.1 4"),
+        ("another version", good.replace("13", "8"), b"", b"HTTP/1.1 4"),
+        ("another method", good.replace("GET", "POST"), b"", b"HTTP/1.1 4"),
+        // The Accept of RFC 6455 section 1.3, for the key from there.
+        ("a good one", good.clone(), b"", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+        ("no mask", good.clone(), b"\x81\x02hi", b"\x03\xea"),
+        ("gone in mid-frame", good, b"\x81\x82\x00\x00", b"HTTP/1.1 101"),
+    ];
+    let (server, url) = serve(&[]);
+    let address = url.trim_start_matches("ws://").trim_end_matches('/').to_owned();
+    for (case, request, frame, answer) in cases {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.write_all(&[request.as_bytes(), frame].concat()).unwrap();
+        read_until(&mut stream, answer, case);
+        run(["send", "-n", "1", &url, "hi"]).output().check(ends(0).printing("hi\n"));
+    }
+    server.signal(Signal::INT);
+    let output = server.output();
+    output.check(ends(0).printing(format!("{url}\n")).with_stderr_checked_apart());
+}
+
+#[test]
+fn an_address_that_is_taken_ends_with_7() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    run(["serve", &address.to_string()]).output().check(ends(7).saying(&[&address.to_string()]));
+    let port = address.port().to_string();
+    run(["serve", &port]).output().check(ends(7).saying(&[&port]));
+}
+
+#[test]
+fn the_command_decides_the_exit_code() {
+    for (script, code) in [("exit 0", 0), ("exit 1", 1), ("exit 7", 7), ("exit 255", 255)] {
+        run(["serve", "--", "sh", "-c", script]).output().check(ends(code));
+    }
+}
+
+#[test]
+fn a_signal_that_ends_the_command_is_in_the_exit_code() {
+    for (signal, code) in [("KILL", 137), ("TERM", 143)] {
+        let script = format!("kill -{signal} $$");
+        run(["serve", "--", "sh", "-c", &script]).output().check(ends(code));
+    }
+}
+
+#[test]
+fn the_command_finds_the_url_in_its_environment() {
+    let output = run(["serve", "--", "sh", "-c", "echo \"$WSPIPE_URL\""]).output();
+    output.check(ends(0).with_stdout_checked_apart());
+    let url = output.stdout_text();
+    assert!(url.starts_with("ws://127.0.0.1:") && url.lines().count() == 1, "{}", output.report());
+}
+
+#[test]
+fn the_command_can_talk_to_the_server() {
+    let script = "printf 'a\\nb\\n' | \"$0\" send -n 2 \"$WSPIPE_URL\"";
+    let output = run(["serve", "--", "sh", "-c", script, env!("CARGO_BIN_EXE_wspipe")]).output();
+    output.check(ends(0).printing("a\nb\n"));
+}
+
+#[test]
+fn the_arguments_of_the_command_are_its_own() {
+    let script = "printf '%s,' \"$@\"";
+    let args = ["serve", "--", "sh", "-c", script, "sh", "-n", "--help", "--", "x"];
+    run(args).output().check(ends(0).printing("-n,--help,--,x,"));
+}
+
+#[test]
+fn stdin_and_stderr_of_the_command_are_its_own() {
+    let server = run(["serve", "--", "sh", "-c", "cat; echo said >&2; exit 3"]).stdin("typed\n");
+    server.output().check(ends(3).printing("typed\n").saying(&["said"]));
+}
+
+#[test]
+fn a_command_that_cannot_be_run_ends_as_in_a_shell() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("not-executable");
+    std::fs::write(&file, "#!/bin/sh\n").unwrap();
+    for (command, code) in [
+        ("no-such-command-anywhere", 127),
+        ("/no/such/file", 127),
+        (file.to_str().unwrap(), 126),
+        (folder.path().to_str().unwrap(), 126),
+    ] {
+        let output = run(["serve", "--", command]).output();
+        output.check(ends(code).saying(&[command]));
+    }
+}
+
+#[test]
+fn terminate_ends_the_server_by_the_signal() {
+    let (server, url) = serve(&[]);
+    server.signal(Signal::TERM);
+    server.output().check(dies_by(15).printing(format!("{url}\n")));
+}

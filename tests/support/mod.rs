@@ -1,0 +1,35 @@
+//! What the end-to-end tests share: the built binary under a deadline, and a
+//! WebSocket server that does what a script says, right or wrong. Nothing here
+//! uses the program's own library: one bug must not pass both sides.
+
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
+
+mod frame;
+mod output;
+mod peer;
+mod run;
+mod terminal;
+
+pub use frame::{
+    BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, binary, close, close_without_code, frame,
+    header, ping, pong, text,
+};
+pub use output::{Output, Wanted, dies_by, ends};
+pub use peer::{Message, Peer, Seen, Wire};
+pub use run::{Run, Running, run};
+pub use terminal::Terminal;
+
+use std::time::Duration;
+
+/// How long anything may take before the test fails; far above what is needed,
+/// so that a busy machine never fails a good program.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Bytes for a failure report: readable, and short enough to be read.
+pub fn shown(bytes: &[u8]) -> String {
+    const MOST: usize = 600;
+    let head = &bytes[..bytes.len().min(MOST)];
+    let more = bytes.len() - head.len();
+    let tail = if more > 0 { format!(" … and {more} bytes more") } else { String::new() };
+    format!("{}{tail}", head.escape_ascii())
+}

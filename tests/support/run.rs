@@ -1,0 +1,406 @@
+//! The built binary: arguments, stdin and environment named by the test and by
+//! nothing else, under a deadline.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{DEADLINE, Output, Terminal, shown};
+
+pub struct Run {
+    args: Vec<OsString>,
+    case: String,
+    stdin: Input,
+    stdout: Screen,
+    stderr: Screen,
+    env: Vec<(OsString, OsString)>,
+    directory: Option<PathBuf>,
+    deadline: Duration,
+}
+
+enum Input {
+    Nothing,
+    Closed,
+    Bytes(Vec<u8>),
+    Held,
+    File(File),
+    Terminal(Terminal),
+}
+
+enum Screen {
+    Collected,
+    Unread,
+    File(File),
+    Terminal(Terminal),
+}
+
+/// `wspipe ARGS… </dev/null`
+pub fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Run {
+    Run {
+        args: args.into_iter().map(|arg| arg.as_ref().to_owned()).collect(),
+        case: String::new(),
+        stdin: Input::Nothing,
+        stdout: Screen::Collected,
+        stderr: Screen::Collected,
+        env: Vec::new(),
+        directory: None,
+        deadline: DEADLINE,
+    }
+}
+
+impl Run {
+    /// The name of this case of a table, for the failure report.
+    pub fn case(mut self, name: &str) -> Self {
+        self.case = format!("{name}: ");
+        self
+    }
+
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// A pipe with these bytes, then its end.
+    pub fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.stdin = Input::Bytes(bytes.as_ref().to_vec());
+        self
+    }
+
+    /// As under `<&-`.
+    pub fn stdin_closed(mut self) -> Self {
+        self.stdin = Input::Closed;
+        self
+    }
+
+    /// A pipe that stays open; [`Running::write`] fills it.
+    pub fn stdin_held(mut self) -> Self {
+        self.stdin = Input::Held;
+        self
+    }
+
+    pub fn stdin_file(mut self, file: File) -> Self {
+        self.stdin = Input::File(file);
+        self
+    }
+
+    /// stdin is a terminal, at which nobody types before [`Running::write`].
+    pub fn stdin_terminal(mut self) -> Self {
+        self.stdin = Input::Terminal(Terminal::open());
+        self
+    }
+
+    /// stdout is a pipe that only the test reads, by [`Running::take_stdout`].
+    pub fn stdout_unread(mut self) -> Self {
+        self.stdout = Screen::Unread;
+        self
+    }
+
+    pub fn stdout_file(mut self, file: File) -> Self {
+        self.stdout = Screen::File(file);
+        self
+    }
+
+    pub fn stdout_terminal(mut self) -> Self {
+        self.stdout = Screen::Terminal(Terminal::open());
+        self
+    }
+
+    pub fn stderr_terminal(mut self) -> Self {
+        self.stderr = Screen::Terminal(Terminal::open());
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn output(self) -> Output {
+        self.start().output()
+    }
+
+    pub fn start(self) -> Running {
+        let mut command = self.command();
+        let args: Vec<_> = self.args.iter().map(|arg| shown(arg.as_encoded_bytes())).collect();
+        let (stdin, terminal, bytes) = match self.stdin {
+            Input::Nothing | Input::Closed => (Stdio::null(), None, None),
+            Input::Bytes(bytes) => (Stdio::piped(), None, Some(bytes)),
+            Input::Held => (Stdio::piped(), None, None),
+            Input::File(file) => (file.into(), None, None),
+            Input::Terminal(terminal) => (terminal.stdio(), Some(terminal.into_master()), None),
+        };
+        let (out, stdout) = Prepared::screen(self.stdout);
+        let (err, stderr) = Prepared::screen(self.stderr);
+        command.stdin(stdin).stdout(out).stderr(err);
+        let mut child = command.spawn().expect("the binary starts");
+        // It holds copies of the terminal's ends, whose closing we wait for.
+        drop(command);
+
+        let mut keyboard = child.stdin.take().map(Keyboard::Pipe);
+        if let Some(bytes) = bytes {
+            let mut pipe = keyboard.take().expect("stdin is a pipe");
+            // The program may end before it has read everything.
+            thread::spawn(move || drop(pipe.write(&bytes)));
+        }
+        let (stdout, unread) = stdout.collect(child.stdout.take());
+        let (stderr, _) = stderr.collect(child.stderr.take());
+        Running {
+            case: format!("{}wspipe {}", self.case, args.join(" ")),
+            pid: Pid::from_child(&child),
+            stdin: keyboard.or(terminal.map(Keyboard::Terminal)),
+            unread,
+            stdout,
+            stderr,
+            ended: wait_aside(child),
+            until: Instant::now() + self.deadline,
+        }
+    }
+
+    fn command(&self) -> Command {
+        let binary = env!("CARGO_BIN_EXE_wspipe");
+        let mut command = match self.stdin {
+            Input::Closed => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", "exec \"$0\" \"$@\" <&-", binary]);
+                shell
+            }
+            _ => Command::new(binary),
+        };
+        command.args(&self.args).env_clear().env("PATH", "/usr/bin:/bin").env("TERM", "xterm");
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
+        command
+    }
+}
+
+fn wait_aside(mut child: Child) -> Receiver<ExitStatus> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || sender.send(child.wait().expect("wait for the program")));
+    receiver
+}
+
+enum Keyboard {
+    Pipe(ChildStdin),
+    Terminal(File),
+}
+
+impl Keyboard {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Keyboard::Pipe(pipe) => pipe.write_all(bytes),
+            Keyboard::Terminal(file) => file.write_all(bytes),
+        }
+    }
+}
+
+/// The program while it runs.
+pub struct Running {
+    case: String,
+    pub pid: Pid,
+    stdin: Option<Keyboard>,
+    unread: Option<ChildStdout>,
+    stdout: Collected,
+    stderr: Collected,
+    ended: Receiver<ExitStatus>,
+    until: Instant,
+}
+
+impl Running {
+    pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stdin.as_mut().expect("stdin is held").write(bytes.as_ref()).expect("stdin is open");
+    }
+
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    /// The pipe itself, for tests that fill it with care.
+    pub fn take_stdin(&mut self) -> ChildStdin {
+        match self.stdin.take() {
+            Some(Keyboard::Pipe(pipe)) => pipe,
+            _ => panic!("stdin is no pipe"),
+        }
+    }
+
+    pub fn take_stdout(&mut self) -> ChildStdout {
+        self.unread.take().expect("stdout is unread")
+    }
+
+    /// Waits until stdout contains this, and returns all that is there.
+    pub fn wait_for_stdout(&self, part: &str) -> Vec<u8> {
+        self.wait_for(&self.stdout, part)
+    }
+
+    pub fn wait_for_stderr(&self, part: &str) -> Vec<u8> {
+        self.wait_for(&self.stderr, part)
+    }
+
+    fn wait_for(&self, collected: &Collected, part: &str) -> Vec<u8> {
+        let part = part.as_bytes();
+        let holds = |bytes: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+        collected.wait(self.until, holds).unwrap_or_else(|| {
+            let _ = kill_process(self.pid, Signal::KILL);
+            panic!("waited in vain for {}\n{}", shown(part), self.printed())
+        })
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid, signal).expect("the program still runs");
+    }
+
+    /// Peak resident memory so far, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid.as_raw_nonzero());
+        let status = std::fs::read_to_string(path).expect("the program still runs");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("VmHWM");
+        let number = line.split_whitespace().nth(1).expect("a number");
+        number.parse::<u64>().expect("a number") * 1024
+    }
+
+    /// Waits for the end. stdin, when held, stays open until then.
+    pub fn output(self) -> Output {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let status = match self.ended.recv_timeout(left) {
+            Ok(status) => status,
+            Err(RecvTimeoutError::Timeout) => {
+                let _ = kill_process(self.pid, Signal::KILL);
+                panic!("it did not end\n{}", self.printed());
+            }
+            Err(RecvTimeoutError::Disconnected) => panic!("nobody waited for the program"),
+        };
+        Output {
+            stdout: self.stdout.all(),
+            stderr: self.stderr.all(),
+            code: status.code(),
+            signal: status.signal(),
+            case: self.case,
+        }
+    }
+
+    fn printed(&self) -> String {
+        let (stdout, stderr) = (self.stdout.so_far(), self.stderr.so_far());
+        format!("case: {}\nstdout: {}\nstderr: {}", self.case, shown(&stdout), shown(&stderr))
+    }
+}
+
+/// What a stream has brought so far, gathered by a thread of its own.
+#[derive(Clone)]
+struct Collected(Arc<(Mutex<Stream>, Condvar)>);
+
+#[derive(Default)]
+struct Stream {
+    bytes: Vec<u8>,
+    ended: bool,
+}
+
+impl Default for Collected {
+    fn default() -> Self {
+        let stream = Stream { ended: true, ..Stream::default() };
+        Collected(Arc::new((Mutex::new(stream), Condvar::new())))
+    }
+}
+
+impl Collected {
+    fn read(mut from: impl Read + Send + 'static) -> Collected {
+        let collected = Collected::default();
+        collected.0.0.lock().unwrap().ended = false;
+        let shared = collected.clone();
+        thread::spawn(move || {
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                // A terminal whose other end is closed reads as an error.
+                let count = from.read(&mut buffer).unwrap_or(0);
+                let mut stream = shared.0.0.lock().unwrap();
+                stream.bytes.extend_from_slice(&buffer[..count]);
+                stream.ended = count == 0;
+                shared.0.1.notify_all();
+                if stream.ended {
+                    return;
+                }
+            }
+        });
+        collected
+    }
+
+    fn wait(&self, until: Instant, holds: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+        let mut stream = self.0.0.lock().unwrap();
+        loop {
+            if holds(&stream.bytes) {
+                return Some(stream.bytes.clone());
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if stream.ended || left.is_zero() {
+                return None;
+            }
+            stream = self.0.1.wait_timeout(stream, left).unwrap().0;
+        }
+    }
+
+    /// Everything up to the end of the stream.
+    fn all(&self) -> Vec<u8> {
+        let until = Instant::now() + DEADLINE;
+        let mut stream = self.0.0.lock().unwrap();
+        while !stream.ended {
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "the program ended, and its output is still held open");
+            stream = self.0.1.wait_timeout(stream, left).unwrap().0;
+        }
+        stream.bytes.clone()
+    }
+
+    fn so_far(&self) -> Vec<u8> {
+        self.0.0.lock().unwrap().bytes.clone()
+    }
+}
+
+/// Where a stream of the program goes, between its set-up and its start.
+enum Prepared {
+    Piped,
+    Unread,
+    Elsewhere,
+    Terminal(File),
+}
+
+impl Prepared {
+    fn screen(screen: Screen) -> (Stdio, Prepared) {
+        match screen {
+            Screen::Collected => (Stdio::piped(), Prepared::Piped),
+            Screen::Unread => (Stdio::piped(), Prepared::Unread),
+            Screen::File(file) => (file.into(), Prepared::Elsewhere),
+            Screen::Terminal(terminal) => {
+                (terminal.stdio(), Prepared::Terminal(terminal.into_master()))
+            }
+        }
+    }
+
+    fn collect<R: Read + Send + 'static>(self, pipe: Option<R>) -> (Collected, Option<R>) {
+        match self {
+            Prepared::Piped => (Collected::read(pipe.expect("a pipe")), None),
+            Prepared::Terminal(master) => (Collected::read(master), None),
+            Prepared::Unread => (Collected::default(), pipe),
+            Prepared::Elsewhere => (Collected::default(), None),
+        }
+    }
+}
