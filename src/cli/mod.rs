@@ -13,7 +13,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use ending::{AfterInputArgs, EndArgs};
-pub use message::{Data, FramingArgs, MessageArgs, RecordArgs};
+use message::RecordArgs;
+pub use message::{Data, FramingArgs, MessageArgs};
 pub use output::OutputArgs;
 pub use request::RequestArgs;
 
@@ -92,24 +93,9 @@ pub struct ConnectArgs {
     /// Where to.
     #[command(flatten)]
     pub request: RequestArgs,
-    /// What is sent.
+    /// The rest.
     #[command(flatten)]
-    pub message: MessageArgs,
-    /// How stdin is cut.
-    #[command(flatten)]
-    pub framing: FramingArgs,
-    /// Which records are sent.
-    #[command(flatten)]
-    pub records: RecordArgs,
-    /// What is printed.
-    #[command(flatten)]
-    pub output: OutputArgs,
-    /// When it is over.
-    #[command(flatten)]
-    pub end: EndArgs,
-    /// What happens after the input.
-    #[command(flatten)]
-    pub after_input: AfterInputArgs,
+    pub pipe: PipeArgs,
 }
 
 /// The arguments of `send`.
@@ -121,6 +107,14 @@ pub struct SendArgs {
     /// Messages to send; without any, and without -d, those of stdin
     #[arg(value_name = "MESSAGE")]
     pub messages: Vec<OsString>,
+    /// The rest.
+    #[command(flatten)]
+    pub pipe: PipeArgs,
+}
+
+/// What the commands that read stdin have in common.
+#[derive(Args, Debug)]
+pub struct PipeArgs {
     /// What is sent.
     #[command(flatten)]
     pub message: MessageArgs,
@@ -263,6 +257,6 @@ mod tests {
     fn the_last_of_a_repeated_flag_wins_as_in_curl() {
         let line = ["send", "-n", "1", "-n", "2", "-s", "-s", "echo:", "-m", "1", "-m2"];
         let Task::Send(send) = parsed(&line).unwrap().command else { panic!("not send") };
-        assert_eq!((send.end.count, send.output.silent), (Some(2), true));
+        assert_eq!((send.pipe.end.count, send.pipe.output.silent), (Some(2), true));
     }
 }

@@ -12,8 +12,8 @@ use crate::handshake::{Credentials, HeaderLine};
 /// Where to, and what to ask for.
 #[derive(Args, Debug)]
 pub struct RequestArgs {
-    /// The server: ws://HOST[:PORT][/PATH], http:// (taken as ws://), HOST[:PORT][/PATH], or echo:
-    /// for the built-in echo server
+    /// The server, such as ws://localhost:9000/path (http:// is taken as ws://), a bare
+    /// localhost:9000/path, or echo: for the built-in echo server
     pub url: String,
 
     /// Send a request header, as in curl: 'Name: value'; 'Name:' takes one away, 'Name;' sends an

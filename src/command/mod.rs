@@ -5,6 +5,7 @@ mod plan;
 mod report;
 mod run;
 mod serve;
+mod sources;
 
 use std::time::Instant;
 
@@ -23,8 +24,8 @@ pub fn dispatch(cli: Cli, start: Instant) -> Exit {
             let end = on_runtime(serve::serve(arguments));
             return end.unwrap_or_else(|failure| fail(plain, &failure));
         }
-        Task::Connect(arguments) => (voice(&arguments.output), plan::connect(*arguments)),
-        Task::Send(arguments) => (voice(&arguments.output), plan::send(*arguments)),
+        Task::Connect(arguments) => (voice(&arguments.pipe.output), plan::connect(*arguments)),
+        Task::Send(arguments) => (voice(&arguments.pipe.output), plan::send(*arguments)),
         Task::Listen(arguments) => (voice(&arguments.output), plan::listen(*arguments)),
     };
     plan.and_then(|plan| on_runtime(run::run(plan, voice, start)))

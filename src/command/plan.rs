@@ -1,36 +1,31 @@
 //! From arguments to a plan: what to open, what to send, how to print, when to end. Files are
 //! opened here, so that one that is missing is said before anything is sent.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd as _;
-use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use super::sources::{Sources, open_input};
 use crate::cli::{
-    AfterInputArgs, ConnectArgs, Data, EndArgs, FramingArgs, ListenArgs, MessageArgs, OutputArgs,
-    RecordArgs, RequestArgs, SendArgs,
+    AfterInputArgs, ConnectArgs, EndArgs, FramingArgs, ListenArgs, OutputArgs, PipeArgs,
+    RequestArgs, SendArgs,
 };
 use crate::failure::Failure;
 use crate::handshake::{Request, Target};
+use crate::input::Feed;
 use crate::input::reader::Origin;
-use crate::input::{Feed, Framing, Messages, Shape};
 use crate::net::Limits;
 use crate::output::{Encoding, Format};
 use crate::policy::ending::{Conditions, Input, Patience, Rules};
 use crate::session::{STDOUT, Settings};
 use crate::ui::WriteOut;
-use crate::wire::{Close, Kind};
+use crate::wire::Close;
 
 /// How long piped `connect` waits for more.
 const LINGER: Duration = Duration::from_secs(2);
-/// The longest record of `--jsonl` input, in bytes, unless `--max-message-size` asks for more:
-/// twice the message, since base64 and escapes take room.
-const MAX_RECORD: u64 = 128 << 20;
-
 /// Everything that a run needs to know.
 #[derive(Debug)]
 pub struct Plan {
@@ -70,54 +65,48 @@ pub struct Plan {
 
 /// The plan of `connect`.
 pub fn connect(arguments: ConnectArgs) -> Result<Plan, Failure> {
-    let ConnectArgs { request, message, framing, records, output, end, after_input } = arguments;
-    let mut sources = Sources::new(&message, &framing);
-    sources.data(&message)?;
+    let ConnectArgs { request, pipe } = arguments;
+    let mut sources = Sources::new(&pipe.message, &pipe.framing);
+    sources.data(&pipe.message)?;
     if !sources.reads_stdin {
-        sources.stdin(&message, &framing, &records, &end)?;
+        sources.stdin(&pipe)?;
     }
     let typed = io::stdin().is_terminal();
-    let format = output.format.or(framing.jsonl.then_some(Format::Jsonl));
-    let raw = message.binary || framing.implies_binary();
-    let printing = Printing { format, raw, null: framing.null };
-    let ending = if typed {
-        AfterInput { input: Input::Typed, linger: Duration::ZERO, given: Some(after_input) }
-    } else {
-        AfterInput { input: Input::MayRemain, linger: LINGER, given: Some(after_input) }
-    };
-    let plan = assemble(request, sources, printing, output, end, ending)?;
+    let printing = Printing::of(&pipe, pipe.framing.jsonl);
+    let (input, linger) =
+        if typed { (Input::Typed, Duration::ZERO) } else { (Input::MayRemain, LINGER) };
+    let ending = AfterInput { input, linger, given: Some(pipe.after_input) };
+    let plan = assemble(request, sources, printing, pipe.output, pipe.end, ending)?;
     Ok(Plan { typed, answer_matters: !typed, ..plan })
 }
 
 /// The plan of `send`.
 pub fn send(arguments: SendArgs) -> Result<Plan, Failure> {
-    let SendArgs { request, messages, message, framing, records, output, end, after_input } =
-        arguments;
-    let mut sources = Sources::new(&message, &framing);
-    if !messages.is_empty() && !message.data.0.is_empty() {
+    let SendArgs { request, messages, pipe } = arguments;
+    let mut sources = Sources::new(&pipe.message, &pipe.framing);
+    if !messages.is_empty() && !pipe.message.data.0.is_empty() {
         return Err(Failure::usage(
             "messages are given both as arguments and with -d",
             "give them one way; -d keeps the order of texts and files",
         ));
     }
-    let from_stdin = messages.is_empty() && message.data.0.is_empty();
+    let from_stdin = messages.is_empty() && pipe.message.data.0.is_empty();
     if from_stdin {
-        sources.stdin(&message, &framing, &records, &end)?;
-    } else if framing.jsonl || framing.chosen().is_some() && !framing.null {
+        sources.stdin(&pipe)?;
+    } else if pipe.framing.jsonl || pipe.framing.chosen().is_some() && !pipe.framing.null {
         return Err(Failure::usage(
             "a framing flag says how stdin is cut, but stdin is not read",
             "leave the flag away, or the MESSAGE and -d: each of them is one message",
         ));
     }
-    sources.arguments(&message, messages);
-    sources.data(&message)?;
-    let raw = message.binary || framing.implies_binary();
-    let printing = Printing { format: output.format, raw, null: framing.null };
-    let ending =
-        AfterInput { input: Input::MustBeSent, linger: Duration::ZERO, given: Some(after_input) };
+    sources.arguments(&pipe.message, messages);
+    sources.data(&pipe.message)?;
+    let printing = Printing::of(&pipe, false);
+    let given = Some(pipe.after_input);
+    let ending = AfterInput { input: Input::MustBeSent, linger: Duration::ZERO, given };
     let typed = sources.reads_stdin && io::stdin().is_terminal();
     let progress = if typed { None } else { Some(sources.total) };
-    let plan = assemble(request, sources, printing, output, end, ending)?;
+    let plan = assemble(request, sources, printing, pipe.output, pipe.end, ending)?;
     Ok(Plan { typed, answer_matters: true, progress, ..plan })
 }
 
@@ -138,6 +127,15 @@ struct Printing {
     /// Whether raw is the default where stdout is no terminal.
     raw: bool,
     null: bool,
+}
+
+impl Printing {
+    /// For the commands that read stdin; `records` asks for records unless another format is named.
+    fn of(pipe: &PipeArgs, records: bool) -> Self {
+        let format = pipe.output.format.or(records.then_some(Format::Jsonl));
+        let raw = pipe.message.binary || pipe.framing.implies_binary();
+        Printing { format, raw, null: pipe.framing.null }
+    }
 }
 
 struct AfterInput {
@@ -257,121 +255,4 @@ fn write_out(format: &str) -> Result<WriteOut, Failure> {
         .map_err(|error| Failure::ReadInput { name: path.to_owned(), error })?;
     // curl takes the file's line ends for layout.
     WriteOut::parse(&text.replace(['\r', '\n'], ""))
-}
-
-fn open_input(path: &Path) -> Result<File, Failure> {
-    let name = path.display().to_string();
-    let opened = File::open(path).and_then(|file| {
-        // Opening a directory works; only reading it fails, which would be after the handshake.
-        if file.metadata()?.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        Ok(file)
-    });
-    opened.map_err(|error| Failure::ReadInput { name, error })
-}
-
-/// What is sent, source after source.
-struct Sources {
-    kind: Kind,
-    messages: Vec<Messages>,
-    origins: Vec<(String, Origin)>,
-    reads_stdin: bool,
-    /// Bytes of all sources, while they are all known.
-    total: Option<u64>,
-}
-
-impl Sources {
-    fn new(message: &MessageArgs, framing: &FramingArgs) -> Self {
-        let binary = message.binary || framing.implies_binary() || message.decode.is_some();
-        let kind = if binary && !message.text { Kind::Binary } else { Kind::Text };
-        let total = Some(0);
-        Sources { kind, messages: Vec::new(), origins: Vec::new(), reads_stdin: false, total }
-    }
-
-    /// The arguments of `send`.
-    fn arguments(&mut self, message: &MessageArgs, arguments: Vec<OsString>) {
-        for (number, text) in (1..).zip(arguments) {
-            let shape = self.one_message(message);
-            self.add("arguments", number, Origin::Bytes(text.into_vec()), shape);
-        }
-    }
-
-    /// `-d` and `--data-raw`.
-    fn data(&mut self, message: &MessageArgs) -> Result<(), Failure> {
-        for (number, data) in (1..).zip(&message.data.0) {
-            let shape = self.one_message(message);
-            match data {
-                Data::Text(text) => {
-                    self.add("-d", number, Origin::Bytes(text.clone()), shape);
-                }
-                Data::File(path) => {
-                    let origin = Origin::File(open_input(path)?);
-                    self.add(&path.display().to_string(), 1, origin, shape);
-                }
-                Data::Stdin if self.reads_stdin => {
-                    return Err(Failure::usage(
-                        "-d @- is given twice, but stdin can be read only once",
-                        "leave one away",
-                    ));
-                }
-                Data::Stdin => self.add("stdin", 1, Origin::Stdin, shape),
-            }
-        }
-        Ok(())
-    }
-
-    /// Stdin, cut into messages.
-    fn stdin(
-        &mut self,
-        message: &MessageArgs,
-        framing: &FramingArgs,
-        records: &RecordArgs,
-        end: &EndArgs,
-    ) -> Result<(), Failure> {
-        let chosen = framing.chosen();
-        if message.binary && chosen.is_none() && message.decode.is_none() && !framing.jsonl {
-            return Err(Failure::usage(
-                "--binary does not say what one message of stdin is",
-                "add --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode",
-            ));
-        }
-        let shape = if framing.jsonl {
-            let limit = match end.max_message_size {
-                Some(0) => u64::MAX,
-                limit => limit.map_or(0, |limit| limit.saturating_mul(2)).max(MAX_RECORD),
-            };
-            let only_from = records.only_from.map(Into::into);
-            Shape::Records { only_from, limit: usize::try_from(limit).unwrap_or(usize::MAX) }
-        } else {
-            let framing = chosen.unwrap_or(Framing::Lines);
-            Shape::Payloads { framing, kind: self.kind, decode: message.decode }
-        };
-        self.add("stdin", 1, Origin::Stdin, shape);
-        Ok(())
-    }
-
-    fn one_message(&self, message: &MessageArgs) -> Shape {
-        Shape::Payloads { framing: Framing::Whole, kind: self.kind, decode: message.decode }
-    }
-
-    fn add(&mut self, name: &str, number: u64, origin: Origin, shape: Shape) {
-        let length = match &origin {
-            Origin::Bytes(bytes) => Some(bytes.len() as u64),
-            Origin::File(file) => file_length(file),
-            Origin::Stdin => {
-                self.reads_stdin = true;
-                let stdin = io::stdin().as_fd().try_clone_to_owned().map(File::from);
-                stdin.ok().as_ref().and_then(file_length)
-            }
-        };
-        self.total = self.total.zip(length).map(|(total, length)| total + length);
-        self.messages.push(Messages::new(name, shape).numbered_from(number));
-        self.origins.push((name.to_owned(), origin));
-    }
-}
-
-fn file_length(file: &File) -> Option<u64> {
-    let metadata = file.metadata().ok()?;
-    if metadata.is_file() { Some(metadata.len()) } else { None }
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 pub enum Action {
     /// Send a Ping with this payload, and say when it has left.
     Ping([u8; 8]),
-    /// The connection has failed: a Ping was not answered in time.
-    PeerIsSilent,
+    /// The connection has failed: a Ping was not answered in this time.
+    PeerIsSilent(Duration),
 }
 
 /// The state of keepalive on one connection.
@@ -60,7 +60,7 @@ impl Keepalive {
         if let (None, Some((_, left))) = (self.held_since, self.waiting.front())
             && now >= *left + self.timeout
         {
-            return Some(Action::PeerIsSilent);
+            return Some(Action::PeerIsSilent(self.timeout));
         }
         if self.leaving.is_some() || now < self.next_ping {
             return None;
@@ -148,7 +148,7 @@ mod tests {
         for payload in [&b""[..], b"else", &[0; 8]] {
             assert_eq!(keepalive.pong(payload, start + 11 * SECOND), None);
         }
-        assert_eq!(keepalive.on_time(start + 15 * SECOND), Some(Action::PeerIsSilent));
+        assert_eq!(keepalive.on_time(start + 15 * SECOND), Some(Action::PeerIsSilent(5 * SECOND)));
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(keepalive.deadline(), None);
         assert_eq!(keepalive.on_time(start + 100 * SECOND), None);
         keepalive.ping_left(start + 100 * SECOND);
-        assert_eq!(keepalive.on_time(start + 105 * SECOND), Some(Action::PeerIsSilent));
+        assert_eq!(keepalive.on_time(start + 105 * SECOND), Some(Action::PeerIsSilent(5 * SECOND)));
     }
 
     #[test]
@@ -184,6 +184,6 @@ mod tests {
         ping(&mut keepalive, start + 20 * SECOND);
         keepalive.ping_left(start + 20 * SECOND);
         assert_eq!(keepalive.on_time(start + 21 * SECOND), None);
-        assert_eq!(keepalive.on_time(start + 22 * SECOND), Some(Action::PeerIsSilent));
+        assert_eq!(keepalive.on_time(start + 22 * SECOND), Some(Action::PeerIsSilent(5 * SECOND)));
     }
 }

@@ -1,16 +1,12 @@
 //! The echo server's conversation: every data frame goes back as it came, fragments as fragments,
 //! in constant memory.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::closing::PARTING;
 use super::link::{Link, Read};
 use crate::wire::{Close, Event, Role, opcode};
-
-/// How long the last bytes may take to leave once the conversation is over.
-const PARTING: Duration = Duration::from_secs(1);
 
 /// Echoes until the client closes or goes away.
 pub async fn echo<S: AsyncRead + AsyncWrite + Unpin>(stream: S, early: &Bytes) {

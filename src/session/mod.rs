@@ -1,6 +1,7 @@
 //! One conversation over one open WebSocket: moves bytes between the input, the link and the
 //! output, and asks the policies what that means. The only big select of the program is here.
 
+mod closing;
 mod echo;
 mod interrupt;
 mod link;
@@ -28,19 +29,16 @@ use crate::failure::{Failure, TimeLimit};
 use crate::input::reader::{Block, ReadError, Reader};
 use crate::input::{Feed, Outgoing};
 use crate::output::encode::Piece;
-use crate::policy::ending::{Ending, Input, Over, Rules};
+use crate::policy::ending::{Ending, Over, Rules};
 use crate::policy::keepalive::{Action, Keepalive};
 use crate::record::{self, Record, Side};
-use crate::wire::{Close, Event, Kind, Role, Violation, opcode};
+use crate::wire::{Close, Event, Kind, Role, opcode};
+use closing::{Closing, PARTING, after};
 use link::{Link, Moved, Read};
 use output::Receiver;
 
-/// How long the last bytes may take to leave, and a peer may take to hear of its mistake.
-const PARTING: Duration = Duration::from_secs(1);
 /// How long a Close after a signal is waited for.
 const AFTER_SIGNAL: Duration = Duration::from_secs(1);
-/// How long input that is there may take to come from the reader thread.
-const AT_ONCE: Duration = Duration::from_millis(100);
 /// The largest message where it must be held whole and no limit is given: 64 MiB.
 const MAX_HELD: u64 = 64 << 20;
 
@@ -88,18 +86,6 @@ pub struct Session<'a, S> {
     signal: Option<i32>,
     condition_met: bool,
     unsent: Unsent,
-}
-
-/// Our Close is on its way or out.
-#[derive(Debug)]
-struct Closing {
-    sent: Close,
-    /// Where in the outgoing bytes it ends.
-    end: u64,
-    /// How long its answer may take once it has left.
-    patience: Option<Duration>,
-    deadline: Option<Instant>,
-    left: bool,
 }
 
 /// What a session talks to besides its stream.
@@ -381,78 +367,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
     }
 
-    /// The peer's Close: ours goes out, if it is not out yet, and nothing else (RFC 6455
-    /// section 5.5.1).
-    fn peer_closed(&mut self, close: Close) {
-        let closing = self.close_now(close.clone());
-        self.closure = Some(match closing {
-            None => Closure::ByPeer(close),
-            Some(sent) => Closure::ByUs { sent, answer: Answer::Close(close) },
-        });
-    }
-
-    /// The connection is failed (RFC 6455 section 7.1.7).
-    fn violated(&mut self, violation: Violation) {
-        self.close_now(Close::new(violation.close_code(), ""));
-        self.closure = Some(Closure::Violated(violation));
-    }
-
-    /// Makes our Close, this one unless another is on its way, the last and next frame that goes
-    /// out. Gives back the one that was on its way.
-    fn close_now(&mut self, close: Close) -> Option<Close> {
-        self.count_unsent();
-        let closing = self.closing.take();
-        let left = closing.as_ref().is_some_and(|closing| closing.end <= self.link.outbox.added());
-        let sent = closing.map(|closing| closing.sent);
-        if !left {
-            let payload = sent.as_ref().unwrap_or(&close).encode();
-            self.link.outbox.control(opcode::CLOSE, &payload);
-        }
-        sent
-    }
-
-    fn lost(&mut self, why: String) {
-        self.count_unsent();
-        self.closure = Some(match self.closing.take() {
-            Some(Closing { sent, .. }) => Closure::ByUs { sent, answer: Answer::Lost },
-            None => Closure::Lost(why),
-        });
-    }
-
-    /// Takes back what has not left, and counts it together with the messages of the command line
-    /// that were not taken.
-    fn count_unsent(&mut self) {
-        self.unsent.messages += self.link.outbox.retract();
-        if self.closing.is_none() {
-            self.unsent.messages += self.feed.untouched();
-            let waits = self.block.as_ref().is_some_and(|block| !block.data.is_empty());
-            self.unsent.more |= waits && self.feed.may_hold_more();
-        }
-    }
-
-    /// Finds out whether stdin held more when the peer closed. What is there comes at once; an open
-    /// and silent stdin has nothing that could be sent, but the job of `send` is not done before
-    /// its end.
-    async fn look_for_more_input(&mut self) {
-        if self.unsent.more || !self.feed.may_hold_more() {
-            return;
-        }
-        while let Some(reader) = &mut self.reader {
-            match tokio::time::timeout(AT_ONCE, reader.next()).await {
-                Ok(Some(Ok(block))) if block.data.is_empty() => {}
-                Ok(Some(_)) => self.unsent.more = true,
-                Ok(None) => return,
-                Err(_) => {
-                    self.unsent.more = self.settings.rules.input == Input::MustBeSent;
-                    return;
-                }
-            }
-            if self.unsent.more {
-                return;
-            }
-        }
-    }
-
     // Time and interruption.
 
     fn keep_time(&mut self) {
@@ -489,48 +403,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 self.link.outbox.control(opcode::PING, &payload);
                 self.ping_end = Some(self.link.outbox.added());
             }
-            Some(Action::PeerIsSilent) => {
-                let timeout = self.settings.keepalive.map_or(PARTING, |(_, timeout)| timeout);
+            Some(Action::PeerIsSilent(timeout)) => {
                 self.failure = Some(Failure::PeerSilent(timeout));
                 self.count_unsent();
                 self.begin_close(Close::new(1011, "ping timeout"));
                 self.stop_awaiting();
             }
         }
-    }
-
-    /// Queues our Close behind what is queued, once.
-    fn begin_close(&mut self, close: Close) {
-        if self.closing.is_some() || self.closure.is_some() {
-            return;
-        }
-        self.block = None;
-        self.link.outbox.control(opcode::CLOSE, &close.encode());
-        let patience = self.settings.close_timeout;
-        self.closing = Some(Closing {
-            sent: close,
-            end: self.link.outbox.added(),
-            patience,
-            deadline: after(patience),
-            left: false,
-        });
-    }
-
-    /// The session is over with our Close; what comes back does not matter any more.
-    fn stop_awaiting(&mut self) {
-        if let Some(Closing { sent, .. }) = self.closing.take() {
-            self.closure = Some(Closure::ByUs { sent, answer: Answer::NotAwaited });
-        }
-    }
-
-    /// Closes at once, ahead of all that is queued, and waits for nothing.
-    async fn abort(&mut self, close: Close) {
-        if self.closing.is_none() {
-            self.count_unsent();
-        }
-        self.begin_close(close);
-        self.link.write_now().await;
-        self.stop_awaiting();
     }
 
     async fn interrupted(&mut self, interrupt: Interrupt) {
@@ -563,36 +442,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         self.failure = Some(self.output.failure(error));
         self.abort(self.settings.close.clone()).await;
     }
-
-    /// Lets the last bytes leave, and a peer that broke the protocol read our Close before the
-    /// connection goes away.
-    async fn part(&mut self, interrupts: &mut Interrupts) {
-        let not_awaited =
-            matches!(self.closure, Some(Closure::ByUs { answer: Answer::NotAwaited, .. }));
-        if not_awaited || matches!(self.closure, Some(Closure::Lost(_))) {
-            return;
-        }
-        let violated = matches!(self.closure, Some(Closure::Violated(_)));
-        let link = &mut self.link;
-        let parting = async {
-            while !link.outbox.is_empty() && !link.write_failed() {
-                link.moved(false).await;
-            }
-            link.shut_down().await;
-            while violated && let Some(Read::Bytes) = link.moved(true).await.read {
-                link.inbox.discard();
-            }
-        };
-        tokio::select! {
-            _ = tokio::time::timeout(PARTING, parting) => {}
-            interrupt = interrupts.next() => match interrupt {
-                Interrupt::Signal(signal) => self.signal = Some(signal),
-                Interrupt::MaxTime(limit) => {
-                    self.failure = Some(Failure::TimeLimit(TimeLimit::MaxTime(limit)));
-                }
-            },
-        }
-    }
 }
 
 /// Puts messages into the queue, and counts them.
@@ -616,10 +465,6 @@ impl Outgoing for Sender<'_> {
     fn close(&mut self, close: Option<Close>) {
         self.close = Some(close);
     }
-}
-
-fn after(patience: Option<Duration>) -> Option<Instant> {
-    patience.and_then(|patience| Instant::now().checked_add(patience))
 }
 
 async fn next_block(reader: &mut Option<Reader>) -> Option<Result<Block, ReadError>> {

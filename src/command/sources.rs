@@ -1,0 +1,135 @@
+//! What a run sends, from the flags: messages of the command line, files, stdin, in order.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::Path;
+
+use crate::cli::{Data, FramingArgs, MessageArgs, PipeArgs};
+use crate::failure::Failure;
+use crate::input::reader::Origin;
+use crate::input::{Framing, Messages, Shape};
+use crate::wire::Kind;
+
+/// The longest record of `--jsonl` input, in bytes, unless `--max-message-size` asks for more:
+/// twice the message, since base64 and escapes take room.
+const MAX_RECORD: u64 = 128 << 20;
+
+/// A file to read; not a directory.
+pub fn open_input(path: &Path) -> Result<File, Failure> {
+    let name = path.display().to_string();
+    let opened = File::open(path).and_then(|file| {
+        // Opening a directory works; only reading it fails, which would be after the handshake.
+        if file.metadata()?.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        Ok(file)
+    });
+    opened.map_err(|error| Failure::ReadInput { name, error })
+}
+
+/// What is sent, source after source.
+pub struct Sources {
+    kind: Kind,
+    /// How the bytes of each become messages.
+    pub messages: Vec<Messages>,
+    /// Where the bytes of each come from, with a name.
+    pub origins: Vec<(String, Origin)>,
+    /// Whether one of them is stdin.
+    pub reads_stdin: bool,
+    /// Bytes of all sources, while they are all known.
+    pub total: Option<u64>,
+}
+
+impl Sources {
+    /// No source yet; the flags say what a message is.
+    pub fn new(message: &MessageArgs, framing: &FramingArgs) -> Self {
+        let binary = message.binary || framing.implies_binary() || message.decode.is_some();
+        let kind = if binary && !message.text { Kind::Binary } else { Kind::Text };
+        let total = Some(0);
+        Sources { kind, messages: Vec::new(), origins: Vec::new(), reads_stdin: false, total }
+    }
+
+    /// The arguments of `send`.
+    pub fn arguments(&mut self, message: &MessageArgs, arguments: Vec<OsString>) {
+        for (number, text) in (1..).zip(arguments) {
+            let shape = self.one_message(message);
+            self.add("arguments", number, Origin::Bytes(text.into_vec()), shape);
+        }
+    }
+
+    /// `-d` and `--data-raw`.
+    pub fn data(&mut self, message: &MessageArgs) -> Result<(), Failure> {
+        for (number, data) in (1..).zip(&message.data.0) {
+            let shape = self.one_message(message);
+            match data {
+                Data::Text(text) => {
+                    self.add("-d", number, Origin::Bytes(text.clone()), shape);
+                }
+                Data::File(path) => {
+                    let origin = Origin::File(open_input(path)?);
+                    self.add(&path.display().to_string(), 1, origin, shape);
+                }
+                Data::Stdin if self.reads_stdin => {
+                    return Err(Failure::usage(
+                        "-d @- is given twice, but stdin can be read only once",
+                        "leave one away",
+                    ));
+                }
+                Data::Stdin => self.add("stdin", 1, Origin::Stdin, shape),
+            }
+        }
+        Ok(())
+    }
+
+    /// Stdin, cut into messages.
+    pub fn stdin(&mut self, pipe: &PipeArgs) -> Result<(), Failure> {
+        let PipeArgs { message, framing, records, end, .. } = pipe;
+        let chosen = framing.chosen();
+        if message.binary && chosen.is_none() && message.decode.is_none() && !framing.jsonl {
+            return Err(Failure::usage(
+                "--binary does not say what one message of stdin is",
+                "add --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode",
+            ));
+        }
+        let shape = if framing.jsonl {
+            let limit = match end.max_message_size {
+                Some(0) => u64::MAX,
+                limit => limit.map_or(0, |limit| limit.saturating_mul(2)).max(MAX_RECORD),
+            };
+            let only_from = records.only_from.map(Into::into);
+            Shape::Records { only_from, limit: usize::try_from(limit).unwrap_or(usize::MAX) }
+        } else {
+            let framing = chosen.unwrap_or(Framing::Lines);
+            Shape::Payloads { framing, kind: self.kind, decode: message.decode }
+        };
+        self.add("stdin", 1, Origin::Stdin, shape);
+        Ok(())
+    }
+
+    fn one_message(&self, message: &MessageArgs) -> Shape {
+        Shape::Payloads { framing: Framing::Whole, kind: self.kind, decode: message.decode }
+    }
+
+    fn add(&mut self, name: &str, number: u64, origin: Origin, shape: Shape) {
+        let length = match &origin {
+            Origin::Bytes(bytes) => Some(bytes.len() as u64),
+            Origin::File(file) => file_length(file),
+            Origin::Stdin => {
+                self.reads_stdin = true;
+                let stdin = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+                stdin.ok().as_ref().and_then(file_length)
+            }
+        };
+        self.total = self.total.zip(length).map(|(total, length)| total + length);
+        self.messages.push(Messages::new(name, shape).numbered_from(number));
+        self.origins.push((name.to_owned(), origin));
+    }
+}
+
+fn file_length(file: &File) -> Option<u64> {
+    let metadata = file.metadata().ok()?;
+    if metadata.is_file() { Some(metadata.len()) } else { None }
+}
