@@ -52,7 +52,7 @@ hex\t'Two hexadecimal digits a byte, and a newline'
 hexdump\t'Lines of offset, 16 bytes and their characters; the last line is the length'
 base64\t'Base64 and a newline'
 length\t'A 4-byte big-endian length and the payload'
-jsonl\t'One record (a JSON object) a line, for everything that happens'"
+jsonl\t'One record (a JSON object) a line for everything that happens: open, message, ping, pong, close, failure'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s o -l output -d 'Write to a file in place of stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
@@ -109,7 +109,7 @@ hex\t'Two hexadecimal digits a byte, and a newline'
 hexdump\t'Lines of offset, 16 bytes and their characters; the last line is the length'
 base64\t'Base64 and a newline'
 length\t'A 4-byte big-endian length and the payload'
-jsonl\t'One record (a JSON object) a line, for everything that happens'"
+jsonl\t'One record (a JSON object) a line for everything that happens: open, message, ping, pong, close, failure'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s o -l output -d 'Write to a file in place of stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
@@ -162,7 +162,7 @@ hex\t'Two hexadecimal digits a byte, and a newline'
 hexdump\t'Lines of offset, 16 bytes and their characters; the last line is the length'
 base64\t'Base64 and a newline'
 length\t'A 4-byte big-endian length and the payload'
-jsonl\t'One record (a JSON object) a line, for everything that happens'"
+jsonl\t'One record (a JSON object) a line for everything that happens: open, message, ping, pong, close, failure'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s o -l output -d 'Write to a file in place of stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r

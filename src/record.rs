@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::codec::Decoding;
-use crate::wire::close::{self, Close, MAX_REASON, NO_CODE};
+use crate::wire::close::{self, ABNORMAL, Close, MAX_REASON, NO_CODE};
 use crate::wire::{Kind, MAX_CONTROL_PAYLOAD};
 
 /// Which side something came from.
@@ -203,6 +203,8 @@ pub fn parse(line: &[u8], only_from: Option<Side>) -> Result<Option<Command>, Re
     match record.event.as_deref().unwrap_or("message") {
         "message" => message(record).map(Some),
         "ping" => ping(record).map(Some),
+        // How a recording tells of a lost connection; there is nothing to send.
+        "close" if record.code == Some(ABNORMAL) => Ok(None),
         "close" => close_command(record).map(Some),
         "open" | "pong" | "failure" | "reconnect" => Ok(None),
         other => Err(wrong(format!(
@@ -348,6 +350,7 @@ mod tests {
                 Some(Command::Close(Some(Close::new(4000, "bye")))),
             ),
             (r#"{"event":"close","code":1005}"#, Some(Command::Close(Some(Close::default())))),
+            (r#"{"event":"close","code":1006,"clean":false}"#, None),
             (r#"{"event":"open","url":"ws://x/"}"#, None),
             (r#"{"event":"pong","base64":""}"#, None),
             (r#"{"event":"failure","kind":"x"}"#, None),
@@ -384,7 +387,7 @@ mod tests {
             (r#"{"hex":"0"}"#, "hex: "),
             (r#"{"base64":"A"}"#, "base64: "),
             (r#"{"base64":"/w==","opcode":"text"}"#, "not UTF-8"),
-            (r#"{"event":"close","code":1006}"#, "1006 cannot be sent"),
+            (r#"{"event":"close","code":1004}"#, "1004 cannot be sent"),
             (r#"{"event":"close","code":70000}"#, "not a record: invalid value"),
         ];
         for (line, expected) in cases {

@@ -70,6 +70,12 @@ pub struct FramingArgs {
     pub length_prefixed: bool,
 
     /// A line is a record such as {"text":"hi"}; connect prints records too
+    ///
+    /// A message has one of text, json (sent as compact text), base64 and hex (sent as binary), and
+    /// with "opcode":"text" or "binary" the opcode that is said; {"event":"ping"} sends a Ping;
+    /// {"event":"close","code":4000,"reason":"bye"} closes, and nothing after it is sent. Records
+    /// that only tell what happened (open, pong, failure) and unknown fields are skipped, so that
+    /// what --format jsonl has printed can be sent again.
     #[arg(long, help_heading = "Messages from stdin")]
     pub jsonl: bool,
 }

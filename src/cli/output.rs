@@ -28,6 +28,13 @@ pub struct OutputArgs {
 
     /// Print at the end what the format says, as in curl: %{exitcode}, %{close_code},
     /// %{messages_in}, %{json} and others; \n, \t, %%; @FILE reads the format from a file
+    ///
+    /// The variables: exitcode, errormsg, http_code, url_effective, remote_ip; close_code (1005 for
+    /// none, 1006 for a lost connection), close_reason; messages_in, messages_out, bytes_in,
+    /// bytes_out (payloads); in seconds since the start: time_namelookup, time_connect,
+    /// time_appconnect, time_upgrade, time_first_message, time_total; round trips of
+    /// --ping-interval in seconds: rtt_min, rtt_median, rtt_p99; json is all of them. %{stderr} and
+    /// %{stdout} switch between the two.
     #[arg(
         short = 'w',
         long,

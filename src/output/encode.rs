@@ -28,7 +28,8 @@ pub enum Format {
     Base64,
     /// A 4-byte big-endian length and the payload.
     Length,
-    /// One record (a JSON object) a line, for everything that happens.
+    /// One record (a JSON object) a line for everything that happens: open, message, ping, pong,
+    /// close, failure.
     Jsonl,
 }
 
