@@ -433,7 +433,7 @@ fn bad_input_is_named_after_what_came_before_it_was_sent() {
         (
             "a code that cannot be sent",
             &["--jsonl"],
-            b"{\"text\":\"a\"}\n{\"event\":\"close\",\"code\":1006}\n",
+            b"{\"text\":\"a\"}\n{\"event\":\"close\",\"code\":1004}\n",
             &["a"],
             &["record 2"],
         ),
