@@ -35,7 +35,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s H -l header -d
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l origin -d 'Send this Origin header' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l subprotocol -d 'Offer a subprotocol. May be repeated, the preferred one first' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s u -l user -d 'Log in with HTTP\'s Basic scheme' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is empty' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s d -l data -d 'Send a message; @FILE sends the bytes of a file unchanged, @- those of stdin. May be repeated, each is one message' -r
@@ -46,14 +46,14 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l delimiter -d '
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l chunk -d 'A message is so many bytes; implies --binary, and with --text ends after a whole character' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l only-from -d 'Of the records in --jsonl input, take only one side\'s' -r -f -a "us\t'What this program sent'
 peer\t'What the other end sent'"
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l format -d 'Write messages in this format [default: text; with --binary or --stream, raw where stdout is no terminal]' -r -f -a "text\t'The payload and a newline; binary as hex'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l format -d 'Write messages in this format [default: text; with --binary, --stream or --chunk, raw where stdout is no terminal]' -r -f -a "text\t'The payload and a newline; binary as hex'
 raw\t'The payload and nothing else'
 hex\t'Two hexadecimal digits a byte, and a newline'
 hexdump\t'Lines of offset, 16 bytes and their characters; the last line is the length'
 base64\t'Base64 and a newline'
 length\t'A 4-byte big-endian length and the payload'
-jsonl\t'One record (a JSON object) a line for everything that happens: open, message, ping, pong, close, failure'"
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s o -l output -d 'Write to a file in place of stdout' -r -F
+jsonl\t'One record (a JSON object) a line for everything that comes: open, message, ping, pong, close, failure'"
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s o -l output -d 'Write to a file in place of stdout; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until -d 'End after a message that is exactly this text' -r
@@ -64,26 +64,26 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s m -l max-time 
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l max-message-size -d 'Refuse (exit 109) a message larger than this; 0 means no limit [default: 64M where messages must be held whole, such as --format jsonl; else none]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l close-code -d 'Close with this code' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l close-reason -d 'Close with this reason, at most 123 bytes' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l close-timeout -d 'Wait so long for the peer\'s Close; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l close-timeout -d 'Wait so long for the peer\'s Close, once ours has left; 0 means no limit. A server that is still busy with what was sent before answers late' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l ok-close -d 'Take these close codes for success too, such as 1001,4000-4099; 1005 is no code, 1006 a lost connection' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l expect-close -d 'Succeed only if the session ends with one of these close codes, else exit 4' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l expect-close -d 'Succeed only if the peer\'s Close, or its answer to ours, has one of these codes, else exit 4; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l ping-interval -d 'Send a Ping every so often' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l ping-timeout -d 'Fail (exit 29) when a Ping is not answered within so long [default: the interval]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l linger -d 'Without an end condition: wait so long for more, from the end of input or the last message received; none, or forever [default: connect with piped input 2s, else none]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l wait -d 'With an end condition or --expect-close that is not met: wait so long, from the end of input or the last message, then fail (exit 28); or forever [default: 30s; no limit with --idle or --duration]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l text -d 'Send text messages (the default)'
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l binary -d 'Send binary messages. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l binary -d 'Send binary messages, and print raw ones where stdout is no terminal. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l lines -d 'A message is a line; one LF or CRLF at its end is not part of it (the default for text)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s 0 -l null -d 'A message is what stands between NUL bytes; on output, NUL ends each message too'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l whole -d 'Everything up to the end of input is one message'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l stream -d 'A message is what each read gives, up to 64 KiB, at once: a stream of bytes; implies --binary'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l length-prefixed -d 'A message is a 4-byte big-endian length and that many bytes'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l jsonl -d 'A line is a record such as {"text":"hi"}; connect prints records too'
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l print0 -d 'End each message with NUL in place of the newline'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l print0 -d 'End each message with NUL in place of the newline, and in raw too'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l timestamps -d 'Write the time (UTC) before each message'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s s -l silent -d 'Say nothing on stderr: no closing line, no progress, no errors'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s S -l show-error -d 'With -s, say errors all the same'
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s v -l verbose -d 'Show the opening handshake, and the closing line on success too'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s v -l verbose -d 'Show the opening handshake, and the closing line on success too, as at a terminal'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s N -l no-buffer -d 'Accepted for curl\'s sake: output is never held back'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s f -l fail -d 'Accepted for curl\'s sake: a failure is always an exit code'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l no-progress-meter -d 'Accepted for curl\'s sake: there is progress only where it does no harm'
@@ -92,7 +92,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s H -l header -d 'S
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l origin -d 'Send this Origin header' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l subprotocol -d 'Offer a subprotocol. May be repeated, the preferred one first' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s u -l user -d 'Log in with HTTP\'s Basic scheme' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is empty' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s d -l data -d 'Send a message; @FILE sends the bytes of a file unchanged, @- those of stdin. May be repeated, each is one message' -r
@@ -103,14 +103,14 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l delimiter -d 'A m
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l chunk -d 'A message is so many bytes; implies --binary, and with --text ends after a whole character' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l only-from -d 'Of the records in --jsonl input, take only one side\'s' -r -f -a "us\t'What this program sent'
 peer\t'What the other end sent'"
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l format -d 'Write messages in this format [default: text; with --binary or --stream, raw where stdout is no terminal]' -r -f -a "text\t'The payload and a newline; binary as hex'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l format -d 'Write messages in this format [default: text; with --binary, --stream or --chunk, raw where stdout is no terminal]' -r -f -a "text\t'The payload and a newline; binary as hex'
 raw\t'The payload and nothing else'
 hex\t'Two hexadecimal digits a byte, and a newline'
 hexdump\t'Lines of offset, 16 bytes and their characters; the last line is the length'
 base64\t'Base64 and a newline'
 length\t'A 4-byte big-endian length and the payload'
-jsonl\t'One record (a JSON object) a line for everything that happens: open, message, ping, pong, close, failure'"
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s o -l output -d 'Write to a file in place of stdout' -r -F
+jsonl\t'One record (a JSON object) a line for everything that comes: open, message, ping, pong, close, failure'"
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s o -l output -d 'Write to a file in place of stdout; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until -d 'End after a message that is exactly this text' -r
@@ -121,26 +121,26 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s m -l max-time -d 
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l max-message-size -d 'Refuse (exit 109) a message larger than this; 0 means no limit [default: 64M where messages must be held whole, such as --format jsonl; else none]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l close-code -d 'Close with this code' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l close-reason -d 'Close with this reason, at most 123 bytes' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l close-timeout -d 'Wait so long for the peer\'s Close; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l close-timeout -d 'Wait so long for the peer\'s Close, once ours has left; 0 means no limit. A server that is still busy with what was sent before answers late' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l ok-close -d 'Take these close codes for success too, such as 1001,4000-4099; 1005 is no code, 1006 a lost connection' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l expect-close -d 'Succeed only if the session ends with one of these close codes, else exit 4' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l expect-close -d 'Succeed only if the peer\'s Close, or its answer to ours, has one of these codes, else exit 4; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l ping-interval -d 'Send a Ping every so often' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l ping-timeout -d 'Fail (exit 29) when a Ping is not answered within so long [default: the interval]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l linger -d 'Without an end condition: wait so long for more, from the end of input or the last message received; none, or forever [default: connect with piped input 2s, else none]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l wait -d 'With an end condition or --expect-close that is not met: wait so long, from the end of input or the last message, then fail (exit 28); or forever [default: 30s; no limit with --idle or --duration]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l text -d 'Send text messages (the default)'
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l binary -d 'Send binary messages. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l binary -d 'Send binary messages, and print raw ones where stdout is no terminal. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l lines -d 'A message is a line; one LF or CRLF at its end is not part of it (the default for text)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s 0 -l null -d 'A message is what stands between NUL bytes; on output, NUL ends each message too'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l whole -d 'Everything up to the end of input is one message'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l stream -d 'A message is what each read gives, up to 64 KiB, at once: a stream of bytes; implies --binary'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l length-prefixed -d 'A message is a 4-byte big-endian length and that many bytes'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l jsonl -d 'A line is a record such as {"text":"hi"}; connect prints records too'
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l print0 -d 'End each message with NUL in place of the newline'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l print0 -d 'End each message with NUL in place of the newline, and in raw too'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l timestamps -d 'Write the time (UTC) before each message'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s s -l silent -d 'Say nothing on stderr: no closing line, no progress, no errors'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s S -l show-error -d 'With -s, say errors all the same'
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s v -l verbose -d 'Show the opening handshake, and the closing line on success too'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s v -l verbose -d 'Show the opening handshake, and the closing line on success too, as at a terminal'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s N -l no-buffer -d 'Accepted for curl\'s sake: output is never held back'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s f -l fail -d 'Accepted for curl\'s sake: a failure is always an exit code'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l no-progress-meter -d 'Accepted for curl\'s sake: there is progress only where it does no harm'
@@ -149,21 +149,21 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s H -l header -d 
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l origin -d 'Send this Origin header' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l subprotocol -d 'Offer a subprotocol. May be repeated, the preferred one first' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s u -l user -d 'Log in with HTTP\'s Basic scheme' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is empty' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s d -l data -d 'Send a message; @FILE sends the bytes of a file unchanged, @- those of stdin. May be repeated, each is one message' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l data-raw -d 'Send a message; @ has no meaning. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l decode -d 'Decode each message before it is sent, as binary (with --text, as text)' -r -f -a "hex\t'Two hexadecimal digits a byte'
 base64\t'RFC 4648 section 4, with or without padding'"
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l format -d 'Write messages in this format [default: text; with --binary or --stream, raw where stdout is no terminal]' -r -f -a "text\t'The payload and a newline; binary as hex'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l format -d 'Write messages in this format [default: text; with --binary, --stream or --chunk, raw where stdout is no terminal]' -r -f -a "text\t'The payload and a newline; binary as hex'
 raw\t'The payload and nothing else'
 hex\t'Two hexadecimal digits a byte, and a newline'
 hexdump\t'Lines of offset, 16 bytes and their characters; the last line is the length'
 base64\t'Base64 and a newline'
 length\t'A 4-byte big-endian length and the payload'
-jsonl\t'One record (a JSON object) a line for everything that happens: open, message, ping, pong, close, failure'"
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s o -l output -d 'Write to a file in place of stdout' -r -F
+jsonl\t'One record (a JSON object) a line for everything that comes: open, message, ping, pong, close, failure'"
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s o -l output -d 'Write to a file in place of stdout; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until -d 'End after a message that is exactly this text' -r
@@ -174,20 +174,20 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s m -l max-time -
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l max-message-size -d 'Refuse (exit 109) a message larger than this; 0 means no limit [default: 64M where messages must be held whole, such as --format jsonl; else none]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l close-code -d 'Close with this code' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l close-reason -d 'Close with this reason, at most 123 bytes' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l close-timeout -d 'Wait so long for the peer\'s Close; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l close-timeout -d 'Wait so long for the peer\'s Close, once ours has left; 0 means no limit. A server that is still busy with what was sent before answers late' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ok-close -d 'Take these close codes for success too, such as 1001,4000-4099; 1005 is no code, 1006 a lost connection' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l expect-close -d 'Succeed only if the session ends with one of these close codes, else exit 4' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l expect-close -d 'Succeed only if the peer\'s Close, or its answer to ours, has one of these codes, else exit 4; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ping-interval -d 'Send a Ping every so often' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ping-timeout -d 'Fail (exit 29) when a Ping is not answered within so long [default: the interval]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l text -d 'Send text messages (the default)'
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l binary -d 'Send binary messages. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l binary -d 'Send binary messages, and print raw ones where stdout is no terminal. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s 0 -l null -d 'End each message with NUL in place of the newline'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l jsonl -d 'Print records: the same as --format jsonl'
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l print0 -d 'End each message with NUL in place of the newline'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l print0 -d 'End each message with NUL in place of the newline, and in raw too'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l timestamps -d 'Write the time (UTC) before each message'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s s -l silent -d 'Say nothing on stderr: no closing line, no progress, no errors'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s S -l show-error -d 'With -s, say errors all the same'
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s v -l verbose -d 'Show the opening handshake, and the closing line on success too'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s v -l verbose -d 'Show the opening handshake, and the closing line on success too, as at a terminal'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s N -l no-buffer -d 'Accepted for curl\'s sake: output is never held back'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s f -l fail -d 'Accepted for curl\'s sake: a failure is always an exit code'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l no-progress-meter -d 'Accepted for curl\'s sake: there is progress only where it does no harm'

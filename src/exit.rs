@@ -98,6 +98,7 @@ pub const TABLE: &[Row] = &[
     row("106", "the connection was lost without a Close (1006)"),
     row("117", "the session ended with a close code from 3000 to 3999"),
     row("118", "the session ended with a close code from 4000 to 4999"),
+    row("126, 127", "serve -- COMMAND: the command could not be run, or was not found"),
     row("128+n", "ended by signal n: 130 Ctrl-C, 143 SIGTERM, 141 the reader of stdout has gone"),
 ];
 
@@ -156,6 +157,8 @@ pub enum Answer {
     Nothing,
     /// The end of the connection.
     Lost,
+    /// Something that breaks the protocol.
+    Broken(Violation),
     /// It was not waited for.
     NotAwaited,
 }
@@ -191,6 +194,8 @@ pub struct Outcome {
     pub unmet: Option<Unmet>,
     /// Input that stayed behind.
     pub unsent: Unsent,
+    /// Whether the last message was printed only in part.
+    pub cut: bool,
 }
 
 /// Close codes given by the user: single ones and ranges.
@@ -254,7 +259,7 @@ pub fn judge(outcome: &Outcome, asked: &Asked) -> Exit {
     };
     let excused = expected && !is_normal(outcome.closure.close_code());
     let unsent = outcome.unsent.is_any() && !outcome.condition_met && !excused;
-    if outcome.unmet.is_some() || unsent {
+    if outcome.unmet.is_some() || unsent || outcome.cut {
         return Exit::Code(code::NOT_AS_ASKED);
     }
     Exit::Code(code::SUCCESS)
@@ -278,7 +283,9 @@ fn of_ending(outcome: &Outcome, asked: &Asked) -> Verdict {
         return if is_in(expected) { Verdict::Expected } else { Verdict::Code(code::NOT_AS_ASKED) };
     }
     let is_fine = match &outcome.closure {
-        Closure::ByUs { answer: Answer::Lost | Answer::Nothing, .. } => !trouble_matters,
+        Closure::ByUs { answer: Answer::Lost | Answer::Nothing | Answer::Broken(_), .. } => {
+            !trouble_matters
+        }
         Closure::ByUs { .. } => outcome.closure.peers_close().is_none(),
         _ => is_normal(number),
     };
@@ -308,6 +315,7 @@ mod tests {
             condition_met: false,
             unmet: None,
             unsent: Unsent::default(),
+            cut: false,
         }
     }
 
@@ -374,7 +382,7 @@ mod tests {
             assert_eq!(judge(&outcome, &PLAIN), Exit::Code(strict), "{outcome:?}");
             assert_eq!(judge(&outcome, &listen), Exit::Code(lax), "{outcome:?}");
         }
-        for answer in [Answer::Nothing, Answer::Lost] {
+        for answer in [Answer::Nothing, Answer::Lost, Answer::Broken(Violation::ReservedBits)] {
             let outcome = Outcome { condition_met: true, ..by_us(answer) };
             assert_eq!(judge(&outcome, &PLAIN), Exit::Code(0));
         }
@@ -420,6 +428,7 @@ mod tests {
             (Outcome { unsent, ..ended(Closure::ByPeer(Close::default())) }, 4),
             (Outcome { unsent, ..by_peer(1011) }, 111),
             (Outcome { unmet: unmet(), ..by_peer(1000) }, 4),
+            (Outcome { cut: true, condition_met: true, ..answered(Some(1000)) }, 4),
             (Outcome { unmet: unmet(), ..by_peer(1008) }, 108),
             (Outcome { unsent, condition_met: true, ..answered(Some(1000)) }, 0),
             (

@@ -28,6 +28,10 @@
 //! refuses the valid code 1014 and answers some broken Closes with nothing), and one queue with one
 //! owner needs none of the rules that keep two in step. tungstenite does the arithmetic of the
 //! opening handshake.
+//!
+//! Where the contract leaves a choice: with `--idle` or `--duration` the default of `--wait` is no
+//! limit, since such a condition is sure to be met; `serve -- COMMAND` leaves stdout to the command;
+//! what was asked for by `-d` is sent before an end condition ends `connect` or `listen`.
 
 use std::ffi::OsString;
 use std::io::Write as _;

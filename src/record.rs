@@ -167,6 +167,7 @@ fn wrong(what: impl Into<String>) -> RecordError {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Incoming<'a> {
     event: Option<String>,
     from: Option<String>,
@@ -185,12 +186,15 @@ fn even_null<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'de Ra
     <&RawValue>::deserialize(from).map(Some)
 }
 
-/// Reads one line of `--jsonl` input; nothing when there is nothing to send: a record that only
-/// tells what happened, or one of the side that `only_from` leaves out.
+/// Reads one line of `--jsonl` input; nothing when there is nothing to send: an empty line, a record
+/// that only tells what happened, or one of the side that `only_from` leaves out.
 ///
 /// # Errors
 /// What is wrong with the line, and where.
 pub fn parse(line: &[u8], only_from: Option<Side>) -> Result<Option<Command>, RecordError> {
+    if line.trim_ascii().is_empty() {
+        return Ok(None);
+    }
     let record: Incoming = serde_json::from_slice(line).map_err(|error| not_a_record(&error))?;
     let from = match record.from.as_deref() {
         None | Some("us") => Side::Us,
@@ -216,7 +220,7 @@ pub fn parse(line: &[u8], only_from: Option<Side>) -> Result<Option<Command>, Re
 fn not_a_record(error: &serde_json::Error) -> RecordError {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
-    RecordError { byte: Some(error.column() as u64), what: format!("not a record: {what}") }
+    RecordError { byte: Some(error.column().max(1) as u64), what: format!("not a record: {what}") }
 }
 
 fn payload(record: &Incoming) -> Result<Option<(Kind, Vec<u8>)>, RecordError> {
@@ -351,6 +355,7 @@ mod tests {
             ),
             (r#"{"event":"close","code":1005}"#, Some(Command::Close(Some(Close::default())))),
             (r#"{"event":"close","code":1006,"clean":false}"#, None),
+            (" ", None),
             (r#"{"event":"open","url":"ws://x/"}"#, None),
             (r#"{"event":"pong","base64":""}"#, None),
             (r#"{"event":"failure","kind":"x"}"#, None),
@@ -378,7 +383,7 @@ mod tests {
         let cases = [
             ("hello", "not a record: expected value"),
             (r#"{"text":"#, "not a record: EOF while parsing"),
-            (r#"["text"]"#, "not a record"),
+            (r#"["text"]"#, "expected a JSON object"),
             (r#"{"text":"a","hex":"00"}"#, "more than one of"),
             (r#"{"event":"message"}"#, "a message needs one of"),
             (r#"{"event":"mesage","text":"a"}"#, "unknown event \"mesage\""),

@@ -13,7 +13,12 @@ use crate::policy::ending::Patience;
 #[derive(Args, Debug)]
 pub struct EndArgs {
     /// End after so many messages received; 0 ends once the session is open
-    #[arg(short = 'n', long, value_name = "N", help_heading = "End conditions")]
+    ///
+    /// Of several end conditions, the first one that is met ends the session, with success:
+    /// -n 5 --duration 10s asks for five messages or ten seconds. For a limit that fails, use -m or
+    /// --wait.
+    #[arg(short = 'n', long, value_name = "N", help_heading = "End conditions",
+          value_parser = values::count)]
     pub count: Option<u64>,
 
     /// End after a message that is exactly this text
@@ -56,7 +61,8 @@ pub struct EndArgs {
           value_parser = values::close_reason)]
     pub close_reason: String,
 
-    /// Wait so long for the peer's Close; 0 means no limit
+    /// Wait so long for the peer's Close, once ours has left; 0 means no limit. A server that is
+    /// still busy with what was sent before answers late
     #[arg(long, value_name = "DURATION", default_value = "5s", help_heading = "Closing",
           value_parser = values::duration)]
     pub close_timeout: Duration,
@@ -67,7 +73,8 @@ pub struct EndArgs {
           value_parser = values::close_codes)]
     pub ok_close: Vec<RangeInclusive<u16>>,
 
-    /// Succeed only if the session ends with one of these close codes, else exit 4
+    /// Succeed only if the peer's Close, or its answer to ours, has one of these codes, else exit 4;
+    /// 1005 is no code, 1006 a lost connection
     #[arg(long, value_name = "CODE[,RANGE]...", value_delimiter = ',', help_heading = "Closing",
           value_parser = values::close_codes)]
     pub expect_close: Option<Vec<RangeInclusive<u16>>>,

@@ -24,8 +24,9 @@ pub struct MessageArgs {
     #[arg(long, help_heading = "Messages to send", conflicts_with = "binary")]
     pub text: bool,
 
-    /// Send binary messages. For stdin, say also what one message is: --lines, --null,
-    /// --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode
+    /// Send binary messages, and print raw ones where stdout is no terminal. For stdin, say also
+    /// what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream,
+    /// --length-prefixed or --decode
     #[arg(long, help_heading = "Messages to send")]
     pub binary: bool,
 
@@ -131,6 +132,12 @@ impl FramingArgs {
             (self.length_prefixed, Framing::LengthPrefixed),
         ];
         flags.into_iter().find(|(given, _)| *given).map(|(_, framing)| framing)
+    }
+
+    /// Whether a flag was given that only makes sense when stdin is cut into messages; NUL is a
+    /// choice for the output too.
+    pub fn cuts_stdin(&self) -> bool {
+        self.jsonl || self.chosen().is_some() && !self.null
     }
 
     /// Whether the framing means bytes unless text is asked for.

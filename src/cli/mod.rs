@@ -9,7 +9,7 @@ mod values;
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use ending::{AfterInputArgs, EndArgs};
@@ -42,7 +42,8 @@ pub enum Task {
     /// Opens a session, sends the messages of -d, then those of stdin, and prints every message
     /// received on stdout. At a terminal a line is a message and Ctrl-D closes. In a pipe, the
     /// session ends when the input has ended and nothing came for 2 seconds (see --linger), when
-    /// an end condition is met, or when the peer closes.
+    /// an end condition is met, or when the peer closes. Since it reads stdin, it does not go into
+    /// a `while read` loop; send and listen do.
     #[command(args_override_self = true, after_help = CONNECT_EXAMPLES)]
     Connect(Box<ConnectArgs>),
 
@@ -58,7 +59,8 @@ pub enum Task {
     /// Print what comes, and never read stdin
     ///
     /// Opens a session, sends the messages of -d (to subscribe, say), and prints every message
-    /// received until the peer closes or an end condition is met.
+    /// received until the peer closes or an end condition is met. It waits without limit; -m sets
+    /// one.
     #[command(args_override_self = true, after_help = LISTEN_EXAMPLES)]
     Listen(Box<ListenArgs>),
 
@@ -82,7 +84,7 @@ const SEND_EXAMPLES: &str = "Examples:
   wspipe send --whole --binary ws://localhost:9000/upload < photo.jpg";
 const LISTEN_EXAMPLES: &str = "Examples:
   wspipe listen -d '{\"subscribe\":\"ticker\"}' -n 3 ws://localhost:9000/
-  wspipe listen --format jsonl ws://localhost:9000/events | jq .text";
+  wspipe listen --format jsonl ws://localhost:9000/events | jq 'select(.event == \"message\").text'";
 const SERVE_EXAMPLES: &str = "Examples:
   wspipe serve 9000
   wspipe serve -- sh -c 'wspipe send -n 1 \"$WSPIPE_URL\" hello'";
@@ -104,7 +106,8 @@ pub struct SendArgs {
     /// Where to.
     #[command(flatten)]
     pub request: RequestArgs,
-    /// Messages to send; without any, and without -d, those of stdin
+    /// Messages to send; without any, and without -d, those of stdin. Put -- before one that begins
+    /// with a dash
     #[arg(value_name = "MESSAGE")]
     pub messages: Vec<OsString>,
     /// The rest.
@@ -162,7 +165,8 @@ pub struct ListenArgs {
 #[derive(Args, Debug)]
 pub struct ServeArgs {
     /// Listen here; a lone port is one of 127.0.0.1, and port 0 any free one
-    #[arg(value_name = "[HOST:]PORT", default_value = "127.0.0.1:0")]
+    #[arg(value_name = "[HOST:]PORT", default_value = "127.0.0.1:0",
+          value_parser = values::address)]
     pub address: String,
 
     /// Run this command with WSPIPE_URL set, and end with its exit code
@@ -186,13 +190,19 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap:
 
 /// `wspipe ws://…`: says which command to add.
 fn name_the_command(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let looks_like_url = |given: &str| given.contains("://") || given == "echo:";
+    if let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidSubcommand)
+        && !looks_like_url(given)
+    {
+        return error;
+    }
     let is_mistake = matches!(
         error.kind(),
         ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument | ErrorKind::MissingSubcommand
     );
     let given: Vec<_> = arguments.iter().skip(1).filter_map(|given| given.to_str()).collect();
     let has_command = given.iter().any(|given| Cli::command().find_subcommand(given).is_some());
-    let url = given.iter().find(|given| given.contains("://") || **given == "echo:");
+    let url = given.iter().find(|given| looks_like_url(given));
     match url {
         Some(url) if is_mistake && !has_command => Cli::command().error(
             ErrorKind::MissingSubcommand,
@@ -232,9 +242,12 @@ mod tests {
 
     #[test]
     fn a_mistake_is_a_usage_error() {
-        let cases: [(&[&str], &str); 12] = [
+        let cases: [(&[&str], &str); 15] = [
             (&["ws://h/"], "wspipe connect ws://h/"),
             (&["-n", "1", "echo:"], "wspipe send echo: TEXT"),
+            (&["conect", "ws://h/"], "a similar subcommand exists: 'connect'"),
+            (&["send", "-n", "1k", "echo:"], "a number of messages"),
+            (&["serve", "true"], "put -- before a command"),
             (&["connect"], "<URL>"),
             (&["connect", "echo:", "--lines", "--whole"], "cannot be used with"),
             (&["connect", "echo:", "--text", "--binary"], "cannot be used with"),

@@ -2,24 +2,25 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::output::Format;
 
 /// How messages are written, and how much is said.
 #[derive(Args, Debug)]
 pub struct OutputArgs {
-    /// Write messages in this format [default: text; with --binary or --stream, raw where stdout
-    /// is no terminal]
+    /// Write messages in this format [default: text; with --binary, --stream or --chunk, raw where
+    /// stdout is no terminal]
     #[arg(long, value_name = "FORMAT", help_heading = "Output")]
     pub format: Option<Format>,
 
-    /// End each message with NUL in place of the newline
+    /// End each message with NUL in place of the newline, and in raw too
     #[arg(long, help_heading = "Output")]
     pub print0: bool,
 
-    /// Write to a file in place of stdout
-    #[arg(short = 'o', long, value_name = "FILE", help_heading = "Output")]
+    /// Write to a file in place of stdout; - is stdout
+    #[arg(short = 'o', long, value_name = "FILE", help_heading = "Output",
+          value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 
     /// Write the time (UTC) before each message
@@ -52,7 +53,7 @@ pub struct OutputArgs {
     #[arg(short = 'S', long, help_heading = "Output")]
     pub show_error: bool,
 
-    /// Show the opening handshake, and the closing line on success too
+    /// Show the opening handshake, and the closing line on success too, as at a terminal
     #[arg(short = 'v', long, help_heading = "Output")]
     pub verbose: bool,
 

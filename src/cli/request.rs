@@ -36,7 +36,7 @@ pub struct RequestArgs {
           value_parser = header_value)]
     pub user_agent: Option<HeaderValue>,
 
-    /// Log in with HTTP's Basic scheme
+    /// Log in with HTTP's Basic scheme; without a colon, the password is empty
     #[arg(short = 'u', long, value_name = "USER:PASSWORD", help_heading = "Request",
           allow_hyphen_values = true, value_parser = credentials)]
     pub user: Option<Credentials>,

@@ -134,6 +134,27 @@ pub fn close_codes(typed: &str) -> Result<RangeInclusive<u16>, String> {
     if range.is_empty() { Err("the range is empty".into()) } else { Ok(range) }
 }
 
+/// Where to listen: a port of 127.0.0.1, or host and port.
+///
+/// # Errors
+/// What is neither.
+pub fn address(typed: &str) -> Result<String, String> {
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    match typed.rsplit_once(':') {
+        None if is_port(typed) => Ok(format!("127.0.0.1:{typed}")),
+        Some((host, port)) if !host.is_empty() && is_port(port) => Ok(typed.to_owned()),
+        _ => Err("an address is PORT or HOST:PORT; put -- before a command".into()),
+    }
+}
+
+/// A number of messages.
+///
+/// # Errors
+/// What is no number.
+pub fn count(typed: &str) -> Result<u64, String> {
+    typed.parse().map_err(|_| "a number of messages, such as 1".into())
+}
+
 /// A delimiter with its escapes.
 ///
 /// # Errors
@@ -229,6 +250,23 @@ mod tests {
         assert_eq!(close_code("1014"), Ok(1014));
         for typed in ["1004", "1005", "1006", "1015", "2999", "5000", "x"] {
             assert!(close_code(typed).is_err(), "{typed}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_a_port_or_host_and_port() {
+        let cases = [
+            ("9000", Some("127.0.0.1:9000")),
+            ("localhost:9000", Some("localhost:9000")),
+            ("[::1]:0", Some("[::1]:0")),
+            ("0.0.0.0:1", Some("0.0.0.0:1")),
+            ("99999", None),
+            (":80", None),
+            ("host", None),
+            ("host:", None),
+        ];
+        for (typed, expected) in cases {
+            assert_eq!(address(typed).ok().as_deref(), expected, "{typed}");
         }
     }
 

@@ -14,22 +14,64 @@ use anyhow::Context as _;
 use crate::cli::{Cli, OutputArgs, Task};
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
+use crate::session::Stats;
 use crate::ui::Voice;
+use plan::Plan;
+use report::{End, Words, report};
+use run::Opening;
 
 /// Does what was asked; `start` is when the process began.
 pub fn dispatch(cli: Cli, start: Instant) -> Exit {
-    let plain = Voice { silent: false, show_error: false, verbose: false };
-    let (voice, plan) = match cli.command {
+    match cli.command {
         Task::Serve(arguments) => {
-            let end = on_runtime(serve::serve(arguments));
-            return end.unwrap_or_else(|failure| fail(plain, &failure));
+            let voice = Voice { silent: false, show_error: false, verbose: false };
+            on_runtime(serve::serve(arguments)).unwrap_or_else(|failure| {
+                Words::of(voice.failure(&failure)).say();
+                exit::of_failure(&failure)
+            })
         }
-        Task::Connect(arguments) => (voice(&arguments.pipe.output), plan::connect(*arguments)),
-        Task::Send(arguments) => (voice(&arguments.pipe.output), plan::send(*arguments)),
-        Task::Listen(arguments) => (voice(&arguments.output), plan::listen(*arguments)),
-    };
-    plan.and_then(|plan| on_runtime(run::run(plan, voice, start)))
-        .unwrap_or_else(|failure| fail(voice, &failure))
+        Task::Connect(arguments) => {
+            let said = Said::by(&arguments.pipe.output);
+            carry_out(plan::connect(*arguments), &said, start)
+        }
+        Task::Send(arguments) => {
+            let said = Said::by(&arguments.pipe.output);
+            carry_out(plan::send(*arguments), &said, start)
+        }
+        Task::Listen(arguments) => {
+            let said = Said::by(&arguments.output);
+            carry_out(plan::listen(*arguments), &said, start)
+        }
+    }
+}
+
+/// What the flags say about what is said, for a run that does not come about too.
+struct Said {
+    voice: Voice,
+    write_out: Option<String>,
+}
+
+impl Said {
+    fn by(arguments: &OutputArgs) -> Self {
+        let voice = Voice {
+            silent: arguments.silent,
+            show_error: arguments.show_error,
+            verbose: arguments.verbose,
+        };
+        Said { voice, write_out: arguments.write_out.clone() }
+    }
+}
+
+fn carry_out(plan: Result<Plan, Failure>, said: &Said, start: Instant) -> Exit {
+    let run = plan.and_then(|plan| on_runtime(run::run(plan, said.voice, start)));
+    run.unwrap_or_else(|failure| {
+        let end = End::failed(failure);
+        let format = said.write_out.as_deref();
+        let write_out = format.and_then(|format| plan::write_out(format).ok());
+        let (stats, opening) = (Stats::default(), Opening::default());
+        report(&end, said.voice, write_out.as_ref(), start, &stats, &opening).say();
+        end.exit
+    })
 }
 
 /// One thread for everything asynchronous; threads that are stuck in the system are left behind.
@@ -42,13 +84,4 @@ fn on_runtime<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     let done = runtime.block_on(future);
     runtime.shutdown_background();
     done
-}
-
-fn fail(voice: Voice, failure: &Failure) -> Exit {
-    voice.failure(failure);
-    exit::of_failure(failure)
-}
-
-fn voice(arguments: &OutputArgs) -> Voice {
-    Voice { silent: arguments.silent, show_error: arguments.show_error, verbose: arguments.verbose }
 }

@@ -1,26 +1,28 @@
 //! From arguments to a plan: what to open, what to send, how to print, when to end. Files are
 //! opened here, so that one that is missing is said before anything is sent.
 
-use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _};
+use std::fs::{self, File};
+use std::io::{self, IsTerminal as _};
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use super::sources::{Sources, open_input};
+use super::sources::Sources;
 use crate::cli::{
     AfterInputArgs, ConnectArgs, EndArgs, FramingArgs, ListenArgs, OutputArgs, PipeArgs,
     RequestArgs, SendArgs,
 };
 use crate::failure::Failure;
-use crate::handshake::{Request, Target};
-use crate::input::Feed;
+use crate::handshake::{Request, Target, TargetError};
 use crate::input::reader::Origin;
+use crate::input::{Feed, Framing};
 use crate::net::Limits;
+use crate::output::writer::Destination;
 use crate::output::{Encoding, Format};
 use crate::policy::ending::{Conditions, Input, Patience, Rules};
-use crate::session::{STDOUT, Settings};
+use crate::session::{MAX_HELD, STDOUT, Settings};
 use crate::ui::WriteOut;
 use crate::wire::Close;
 
@@ -29,8 +31,25 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Everything that a run needs to know.
 #[derive(Debug)]
 pub struct Plan {
-    /// What to open.
-    pub target: Target,
+    /// What happens on the network.
+    pub talk: Talk,
+    /// How messages are printed.
+    pub encoding: Encoding,
+    /// The name of the output.
+    pub output_name: String,
+    /// The output.
+    pub output: Destination,
+    /// `-m`.
+    pub max_time: Option<Duration>,
+    /// `-w`.
+    pub write_out: Option<WriteOut>,
+}
+
+/// What is opened, what is sent, and when it ends.
+#[derive(Debug)]
+pub struct Talk {
+    /// What to open, or why that cannot be: a wrong URL is reported like every other failure.
+    pub target: Result<Target, TargetError>,
     /// What to ask for.
     pub request: Request,
     /// How long that may take.
@@ -39,12 +58,6 @@ pub struct Plan {
     pub feed: Feed,
     /// Where those bytes come from.
     pub origins: Vec<(String, Origin)>,
-    /// How messages are printed.
-    pub encoding: Encoding,
-    /// The name of the output.
-    pub output_name: String,
-    /// The output.
-    pub output: File,
     /// How the session goes.
     pub settings: Settings,
     /// `--ok-close`.
@@ -53,14 +66,10 @@ pub struct Plan {
     pub expect_close: Option<Vec<RangeInclusive<u16>>>,
     /// Whether our Close must be answered.
     pub answer_matters: bool,
-    /// `-m`.
-    pub max_time: Option<Duration>,
-    /// `-w`.
-    pub write_out: Option<WriteOut>,
     /// Whether a progress bar makes sense, and the bytes of all input where they are known.
     pub progress: Option<Option<u64>>,
-    /// Whether a person types the messages.
-    pub typed: bool,
+    /// What a person who types the input is told.
+    pub banner: Option<&'static str>,
 }
 
 /// The plan of `connect`.
@@ -70,14 +79,19 @@ pub fn connect(arguments: ConnectArgs) -> Result<Plan, Failure> {
     sources.data(&pipe.message)?;
     if !sources.reads_stdin {
         sources.stdin(&pipe)?;
+    } else if pipe.framing.cuts_stdin() {
+        return Err(framing_without_stdin());
     }
     let typed = io::stdin().is_terminal();
     let printing = Printing::of(&pipe, pipe.framing.jsonl);
     let (input, linger) =
         if typed { (Input::Typed, Duration::ZERO) } else { (Input::MayRemain, LINGER) };
     let ending = AfterInput { input, linger, given: Some(pipe.after_input) };
-    let plan = assemble(request, sources, printing, pipe.output, pipe.end, ending)?;
-    Ok(Plan { typed, answer_matters: !typed, ..plan })
+    let banner = banner(typed, &pipe.framing);
+    let mut plan = assemble(request, sources, printing, pipe.output, pipe.end, ending)?;
+    plan.talk.answer_matters = !typed;
+    plan.talk.banner = banner;
+    Ok(plan)
 }
 
 /// The plan of `send`.
@@ -93,11 +107,8 @@ pub fn send(arguments: SendArgs) -> Result<Plan, Failure> {
     let from_stdin = messages.is_empty() && pipe.message.data.0.is_empty();
     if from_stdin {
         sources.stdin(&pipe)?;
-    } else if pipe.framing.jsonl || pipe.framing.chosen().is_some() && !pipe.framing.null {
-        return Err(Failure::usage(
-            "a framing flag says how stdin is cut, but stdin is not read",
-            "leave the flag away, or the MESSAGE and -d: each of them is one message",
-        ));
+    } else if pipe.framing.cuts_stdin() {
+        return Err(framing_without_stdin());
     }
     sources.arguments(&pipe.message, messages);
     sources.data(&pipe.message)?;
@@ -106,8 +117,26 @@ pub fn send(arguments: SendArgs) -> Result<Plan, Failure> {
     let ending = AfterInput { input: Input::MustBeSent, linger: Duration::ZERO, given };
     let typed = sources.reads_stdin && io::stdin().is_terminal();
     let progress = if typed { None } else { Some(sources.total) };
-    let plan = assemble(request, sources, printing, pipe.output, pipe.end, ending)?;
-    Ok(Plan { typed, answer_matters: true, progress, ..plan })
+    let banner = banner(typed, &pipe.framing);
+    let mut plan = assemble(request, sources, printing, pipe.output, pipe.end, ending)?;
+    plan.talk.answer_matters = true;
+    plan.talk.progress = progress;
+    plan.talk.banner = banner;
+    Ok(plan)
+}
+
+fn banner(typed: bool, framing: &FramingArgs) -> Option<&'static str> {
+    typed.then_some(match framing.chosen() {
+        None | Some(Framing::Lines) if !framing.jsonl => "a line is a message, Ctrl-D closes",
+        _ => "Ctrl-D at the beginning of a line ends the input",
+    })
+}
+
+fn framing_without_stdin() -> Failure {
+    Failure::usage(
+        "a framing flag says how stdin is cut, but stdin is not read for messages",
+        "each MESSAGE, -d and -d @- is one message: leave the flag or those out",
+    )
 }
 
 /// The plan of `listen`.
@@ -133,7 +162,8 @@ impl Printing {
     /// For the commands that read stdin; `records` asks for records unless another format is named.
     fn of(pipe: &PipeArgs, records: bool) -> Self {
         let format = pipe.output.format.or(records.then_some(Format::Jsonl));
-        let raw = pipe.message.binary || pipe.framing.implies_binary();
+        let bytes = pipe.framing.chunk.is_some() && !pipe.message.text;
+        let raw = pipe.message.binary || pipe.framing.stream || bytes;
         Printing { format, raw, null: pipe.framing.null }
     }
 }
@@ -152,13 +182,15 @@ fn assemble(
     end: EndArgs,
     after_input: AfterInput,
 ) -> Result<Plan, Failure> {
-    let target = Target::parse(&request.url)?;
     let write_out = output.write_out.as_deref().map(write_out).transpose()?;
-    let (output_name, file) = open_output(output.output.as_deref())?;
-    let encoding = encoding(&printing, &output, file.is_terminal())?;
-    let settings = settings(&end, after_input);
-    Ok(Plan {
-        target,
+    let (output_name, destination, is_terminal) = open_output(output.output.as_deref())?;
+    let encoding = encoding(&printing, &output, is_terminal)?;
+    let mut settings = settings(&end, after_input);
+    if encoding.format == Format::Length {
+        settings.max_message = Some(length_limit(settings.max_message));
+    }
+    let talk = Talk {
+        target: Target::parse(&request.url),
         limits: Limits {
             connect_timeout: limit(request.connect_timeout),
             tcp_keepalive: request.keepalive_time,
@@ -172,18 +204,15 @@ fn assemble(
         },
         feed: Feed::new(sources.messages),
         origins: sources.origins,
-        encoding,
-        output_name,
-        output: file,
         settings,
         ok_close: end.ok_close,
         expect_close: end.expect_close,
         answer_matters: false,
-        max_time: end.max_time.and_then(limit),
-        write_out,
         progress: None,
-        typed: false,
-    })
+        banner: None,
+    };
+    let max_time = end.max_time.and_then(limit);
+    Ok(Plan { talk, encoding, output_name, output: destination, max_time, write_out })
 }
 
 /// 0 on a limit means none.
@@ -215,6 +244,15 @@ fn settings(end: &EndArgs, after_input: AfterInput) -> Settings {
     }
 }
 
+/// The largest message that 4 bytes of length can announce.
+fn length_limit(given: Option<u64>) -> u64 {
+    match given {
+        None => MAX_HELD,
+        Some(0) => u64::from(u32::MAX),
+        Some(limit) => limit.min(u64::from(u32::MAX)),
+    }
+}
+
 fn encoding(
     printing: &Printing,
     output: &OutputArgs,
@@ -230,29 +268,38 @@ fn encoding(
     }
     Ok(Encoding {
         format,
-        terminator: if output.print0 || printing.null { 0 } else { b'\n' },
+        print0: output.print0 || printing.null,
         timestamps: output.timestamps,
         escape: is_terminal,
     })
 }
 
-fn open_output(path: Option<&Path>) -> Result<(String, File), Failure> {
-    let (name, file) = match path {
-        Some(path) => (path.display().to_string(), File::create(path)),
-        None => (STDOUT.to_owned(), io::stdout().as_fd().try_clone_to_owned().map(File::from)),
+/// Where messages go: a name, the destination, and whether it is a terminal.
+fn open_output(path: Option<&Path>) -> Result<(String, Destination, bool), Failure> {
+    let Some(path) = path.filter(|path| *path != "-") else {
+        let stdout = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+        let stdout = stdout.map_err(|error| Failure::Output { name: STDOUT.into(), error })?;
+        let is_terminal = stdout.is_terminal();
+        return Ok((STDOUT.to_owned(), Destination::Given(stdout), is_terminal));
     };
-    match file {
-        Ok(file) => Ok((name, file)),
+    let name = path.display().to_string();
+    if path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        return Ok((name, Destination::Fifo(path.to_owned()), false));
+    }
+    match File::options().write(true).create(true).truncate(false).open(path) {
+        Ok(file) => {
+            let is_terminal = file.is_terminal();
+            Ok((name, Destination::Opened(file), is_terminal))
+        }
         Err(error) => Err(Failure::Output { name, error }),
     }
 }
 
-fn write_out(format: &str) -> Result<WriteOut, Failure> {
-    let Some(path) = format.strip_prefix('@') else { return WriteOut::parse(format) };
-    let mut text = String::new();
-    open_input(Path::new(path))?
-        .read_to_string(&mut text)
-        .map_err(|error| Failure::ReadInput { name: path.to_owned(), error })?;
+/// The format of `-w`, given or in a file.
+pub fn write_out(format: &str) -> Result<WriteOut, Failure> {
+    let Some(name) = format.strip_prefix('@') else { return WriteOut::parse(format) };
+    let text = if name == "-" { io::read_to_string(io::stdin()) } else { fs::read_to_string(name) };
+    let text = text.map_err(|error| Failure::ReadInput { name: name.to_owned(), error })?;
     // curl takes the file's line ends for layout.
     WriteOut::parse(&text.replace(['\r', '\n'], ""))
 }

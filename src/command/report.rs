@@ -2,6 +2,7 @@
 //! what `-w` asks for.
 
 use std::io::{self, Write as _};
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use super::run::Opening;
@@ -22,15 +23,15 @@ pub struct End {
     pub outcome: Option<Outcome>,
     /// The signal that came before there was one.
     pub signal: Option<i32>,
-    /// Whether the output has taken everything.
-    pub drained: bool,
+    /// The close codes that were asked for and did not come.
+    pub not_expected: Option<Vec<RangeInclusive<u16>>>,
 }
 
 impl End {
     /// A run that failed before there was a session.
     pub fn failed(failure: Failure) -> Self {
         let exit = exit::of_failure(&failure);
-        End { exit, failure: Some(failure), outcome: None, signal: None, drained: false }
+        End { exit, failure: Some(failure), outcome: None, signal: None, not_expected: None }
     }
 
     /// A run that was ended before there was a session.
@@ -42,7 +43,7 @@ impl End {
                 failure: None,
                 outcome: None,
                 signal: Some(signal),
-                drained: false,
+                not_expected: None,
             },
         }
     }
@@ -52,6 +53,22 @@ impl End {
         if self.failure.is_none() && !matches!(self.exit, Exit::Signal(_)) {
             self.exit = exit::of_failure(&failure);
             self.failure = Some(failure);
+        }
+    }
+
+    /// Something came from outside after the session.
+    pub fn interrupt(&mut self, interrupt: Interrupt) {
+        match interrupt {
+            Interrupt::MaxTime(limit) => {
+                self.fail(Failure::TimeLimit(TimeLimit::MaxTime(limit)));
+            }
+            Interrupt::Signal(signal) => {
+                self.exit = Exit::Signal(signal);
+                match &mut self.outcome {
+                    Some(outcome) => outcome.signal = Some(signal),
+                    None => self.signal = Some(signal),
+                }
+            }
         }
     }
 
@@ -68,7 +85,9 @@ impl End {
             let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
             format!("ended by {name} before the session was open")
         });
-        signal.or_else(|| self.outcome.as_ref().map(closing_line))
+        let outcome = self.outcome.as_ref();
+        signal
+            .or_else(|| outcome.map(|outcome| closing_line(outcome, self.not_expected.as_deref())))
     }
 
     /// What went wrong, in one line.
@@ -114,7 +133,28 @@ fn close_record(closure: &Closure) -> Record<'_> {
     }
 }
 
-/// Says what there is to say.
+/// The last words of a run.
+#[derive(Debug, Default)]
+pub struct Words {
+    stdout: String,
+    stderr: String,
+}
+
+impl Words {
+    /// Words for stderr only.
+    pub fn of(stderr: String) -> Self {
+        Words { stdout: String::new(), stderr }
+    }
+
+    /// Writes them. Where nobody takes them there is nobody to tell.
+    pub fn say(&self) {
+        let _ = io::stderr().lock().write_all(self.stderr.as_bytes());
+        let mut stdout = io::stdout().lock();
+        let _ = stdout.write_all(self.stdout.as_bytes()).and_then(|()| stdout.flush());
+    }
+}
+
+/// What there is to say about a run.
 pub fn report(
     end: &End,
     voice: Voice,
@@ -122,21 +162,18 @@ pub fn report(
     start: Instant,
     stats: &Stats,
     opening: &Opening,
-) {
-    match (&end.failure, end.line()) {
+) -> Words {
+    let mut words = Words::default();
+    if let Some(write_out) = write_out {
+        (words.stdout, words.stderr) = write_out.render(&facts(end, start, stats, opening));
+    }
+    let said = match (&end.failure, end.line()) {
         (Some(failure), _) => voice.failure(failure),
         (None, Some(line)) => voice.closing(&line, end.code() != code::SUCCESS),
-        (None, None) => {}
-    }
-    if let Some(write_out) = write_out {
-        let (stdout, stderr) = write_out.render(&facts(end, start, stats, opening));
-        // Behind an output that is stuck, this would be stuck too.
-        if end.drained {
-            let _ = io::stdout().lock().write_all(stdout.as_bytes());
-            let _ = io::stdout().flush();
-        }
-        let _ = io::stderr().lock().write_all(stderr.as_bytes());
-    }
+        (None, None) => String::new(),
+    };
+    words.stderr.insert_str(0, &said);
+    words
 }
 
 fn facts(end: &End, start: Instant, stats: &Stats, opening: &Opening) -> Facts {

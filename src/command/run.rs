@@ -6,23 +6,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use super::plan::Plan;
+use super::plan::{Plan, Talk};
 use super::report::{End, report};
 use super::serve;
 use crate::exit::{self, Asked, Exit, Outcome};
-use crate::failure::{Failure, TimeLimit};
+use crate::failure::Failure;
 use crate::handshake::{Location, Request, Target};
 use crate::input::reader::Reader;
 use crate::net::{self, Opened, Step, Steps};
 use crate::record::{Open, OpenTiming, Record};
-use crate::session::{Ends, Interrupt, Interrupts, Output, Session, Stats};
+use crate::session::{Ends, Interrupts, Output, Session, Stats};
 use crate::ui::{Counts, Voice, show_progress};
 
-/// How long the output may still take when a signal ended the run.
-const AFTER_SIGNAL: Duration = Duration::from_secs(1);
-/// How long it may take when the limit on the whole run was hit: enough for an output that is not
-/// stuck.
-const AFTER_MAX_TIME: Duration = Duration::from_millis(200);
+/// How long the last words may take in any case: enough for a stderr that is not stuck.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// What is known about the opening.
 #[derive(Debug, Default)]
@@ -41,54 +38,59 @@ pub struct Opening {
 ///
 /// # Errors
 /// The process cannot have what every run needs: threads and signals.
-pub async fn run(mut plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failure> {
+pub async fn run(plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failure> {
     let mut interrupts =
         Interrupts::new(start, plan.max_time).context("cannot listen for signals")?;
-    let stdout = plan.output.try_clone().context("cannot use the output")?;
-    let mut output = Output::start(plan.output_name.clone(), plan.encoding, stdout)
-        .context("cannot start a thread")?;
     let stats = Rc::new(Stats::default());
-    let mut opening = Opening { url: Request::shown_url(&plan.target), ..Opening::default() };
-    let write_out = plan.write_out.take();
+    let url = plan.talk.target.as_ref().map(Request::shown_url).unwrap_or_default();
+    let mut opening = Opening { url, ..Opening::default() };
+    let write_out = plan.write_out;
 
-    let end = attempt(plan, voice, &mut interrupts, &mut output, &stats, &mut opening).await;
+    let mut output = Output::start(plan.output_name, plan.encoding, plan.output)
+        .context("cannot start a thread")?;
+
+    let end = attempt(plan.talk, voice, &mut interrupts, &mut output, &stats, &mut opening).await;
     let mut end = end.unwrap_or_else(End::failed);
     end.record(&mut output);
     drain(&mut end, &mut output, &mut interrupts).await;
-    report(&end, voice, write_out.as_ref(), start, &stats, &opening);
+    let words = report(&end, voice, write_out.as_ref(), start, &stats, &opening);
+    // A thread, since whoever reads stderr may be stuck while time limits and signals are not.
+    let said = tokio::task::spawn_blocking(move || words.say());
+    unless_interrupted(said, LAST_WORDS, &mut end, &mut interrupts).await;
     Ok(end.exit)
 }
 
 async fn attempt(
-    plan: Plan,
+    talk: Talk,
     voice: Voice,
     interrupts: &mut Interrupts,
     output: &mut Output,
     stats: &Rc<Stats>,
     opening: &mut Opening,
 ) -> Result<End, Failure> {
-    let reader = if plan.origins.is_empty() {
+    let reader = if talk.origins.is_empty() {
         None
     } else {
-        Some(Reader::start(plan.origins).context("cannot start a thread")?)
+        Some(Reader::start(talk.origins).context("cannot start a thread")?)
     };
     let begun = Instant::now();
-    let location = match plan.target {
+    let location = match talk.target? {
         Target::Server(location) => location,
         Target::Echo => serve::start_echo().await?,
     };
     let opened = tokio::select! {
-        opened = open(&location, &plan.request, plan.limits, voice, opening) => opened?,
+        opened = open(&location, &talk.request, talk.limits, voice, opening) => opened?,
         interrupt = interrupts.next() => return Ok(End::interrupted(interrupt)),
     };
     announce(&opened, output, opening, begun);
-    if plan.typed {
-        voice.note(&format!("connected to {}; a line is a message, Ctrl-D closes", opening.url));
+    output.writer.begin();
+    if let Some(banner) = talk.banner {
+        voice.note(&format!("connected to {}; {banner}", opening.url));
     }
 
-    let ends = Ends { feed: plan.feed, reader, output, stats: Rc::clone(stats) };
-    let session = Session::new(opened.stream, &opened.early, ends, plan.settings);
-    let outcome = match plan.progress {
+    let ends = Ends { feed: talk.feed, reader, output, stats: Rc::clone(stats) };
+    let session = Session::new(opened.stream, &opened.early, ends, talk.settings);
+    let outcome = match talk.progress {
         Some(total) if voice.has_audience() => {
             let counts = || Counts {
                 input: stats.input.get(),
@@ -103,9 +105,9 @@ async fn attempt(
         _ => session.run(interrupts).await,
     };
     let asked = Asked {
-        ok_close: &plan.ok_close,
-        expect_close: plan.expect_close.as_deref(),
-        answer_matters: plan.answer_matters,
+        ok_close: &talk.ok_close,
+        expect_close: talk.expect_close.as_deref(),
+        answer_matters: talk.answer_matters,
     };
     Ok(End::of(outcome, &asked))
 }
@@ -165,38 +167,43 @@ async fn drain(end: &mut End, output: &mut Output, interrupts: &mut Interrupts) 
     if matches!(end.failure, Some(Failure::Output { .. } | Failure::BrokenPipe)) {
         return;
     }
-    let mut patience = match (&end.failure, end.exit) {
-        (Some(Failure::TimeLimit(TimeLimit::MaxTime(_))), _) => Some(AFTER_MAX_TIME),
-        (_, Exit::Signal(_)) => Some(AFTER_SIGNAL),
-        _ => None,
-    };
-    loop {
-        output.writer.flush();
-        if output.writer.is_dry() {
-            end.drained = true;
-            return;
+    let writer = &mut output.writer;
+    let drained = async {
+        loop {
+            writer.flush();
+            if writer.is_dry() {
+                return Ok(());
+            }
+            writer.written().await?;
         }
-        let limit = async {
-            match patience {
-                Some(patience) => tokio::time::sleep(patience).await,
+    };
+    if let Some(Err(error)) = unless_interrupted(drained, Duration::ZERO, end, interrupts).await {
+        end.fail(output.failure(error));
+    }
+}
+
+/// Does the last things of a run for as long as interruptions allow, but `at_least` so long.
+async fn unless_interrupted<T>(
+    last: impl Future<Output = T>,
+    at_least: Duration,
+    end: &mut End,
+    interrupts: &mut Interrupts,
+) -> Option<T> {
+    let mut last = std::pin::pin!(last);
+    let earliest = Instant::now() + at_least;
+    loop {
+        let deadline = interrupts.deadline().map(|deadline| deadline.max(earliest));
+        let too_late = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            written = output.writer.written() => if let Err(error) = written {
-                return end.fail(output.failure(error));
-            },
-            interrupt = interrupts.next() => match interrupt {
-                Interrupt::Signal(signal) => {
-                    end.exit = Exit::Signal(signal);
-                    return;
-                }
-                Interrupt::MaxTime(limit) => {
-                    end.fail(Failure::TimeLimit(TimeLimit::MaxTime(limit)));
-                    patience = Some(AFTER_MAX_TIME);
-                }
-            },
-            () = limit => return,
+            biased;
+            done = &mut last => return Some(done),
+            interrupt = interrupts.next() => end.interrupt(interrupt),
+            () = too_late => return None,
         }
     }
 }
@@ -206,6 +213,11 @@ impl End {
     fn of(mut outcome: Outcome, asked: &Asked) -> Self {
         let exit = exit::judge(&outcome, asked);
         let failure = outcome.failure.take();
-        End { exit, failure, outcome: Some(outcome), signal: None, drained: false }
+        let not_expected = asked.expect_close.filter(|codes| {
+            let number = outcome.closure.close_code();
+            !codes.iter().any(|range| range.contains(&number))
+        });
+        let not_expected = not_expected.map(<[_]>::to_vec);
+        End { exit, failure, outcome: Some(outcome), signal: None, not_expected }
     }
 }

@@ -11,17 +11,21 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use url::Host;
 
 use crate::cli::ServeArgs;
 use crate::exit::{Exit, code};
 use crate::failure::Failure;
 use crate::handshake::Location;
-use crate::{net, session};
+use crate::net;
+use crate::session;
 
 /// What a shell says of a command that is there and cannot be run, and of one that is not there.
 const CANNOT_RUN: i32 = 126;
 const NOT_FOUND: i32 = 127;
+/// How long clients may take to part when the server ends.
+const PARTING: Duration = Duration::from_secs(1);
 /// How long accepting pauses when the system has no descriptor left.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -31,7 +35,8 @@ const BREATH: Duration = Duration::from_millis(50);
 /// There is no port.
 pub async fn start_echo() -> Result<Location, Failure> {
     let (listener, address) = listen("127.0.0.1:0").await?;
-    tokio::spawn(accept_all(listener));
+    let (_, ended) = watch::channel(());
+    tokio::spawn(accept_all(listener, ended));
     Ok(location(address))
 }
 
@@ -40,15 +45,12 @@ pub async fn start_echo() -> Result<Location, Failure> {
 /// # Errors
 /// The address cannot be had, or the command not be run.
 pub async fn serve(arguments: ServeArgs) -> Result<Exit, Failure> {
-    let address = match arguments.address.parse::<u16>() {
-        Ok(port) => format!("127.0.0.1:{port}"),
-        Err(_) => arguments.address,
-    };
     // Ctrl-C also goes to the child, which decides what it means; we only outlive it.
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
-    let (listener, bound) = listen(&address).await?;
+    let (listener, bound) = listen(&arguments.address).await?;
     let url = format!("ws://{bound}");
-    let accepting = tokio::spawn(accept_all(listener));
+    let (end, ended) = watch::channel(());
+    let accepting = tokio::spawn(accept_all(listener, ended));
     let exit = match arguments.command.split_first() {
         Some((program, rest)) => run_child(program, rest, &url).await,
         None => {
@@ -61,7 +63,10 @@ pub async fn serve(arguments: ServeArgs) -> Result<Exit, Failure> {
             Ok(Exit::Code(code::SUCCESS))
         }
     };
+    // Clients hear of it; one that does not listen is not waited for.
     accepting.abort();
+    end.send_replace(());
+    let _ = tokio::time::timeout(PARTING, end.closed()).await;
     exit
 }
 
@@ -81,15 +86,22 @@ fn location(address: SocketAddr) -> Location {
     Location { host, port: address.port(), resource: "/".into(), credentials: None }
 }
 
-async fn accept_all(listener: TcpListener) {
+/// Serves every client until `ended` changes.
+async fn accept_all(listener: TcpListener, ended: watch::Receiver<()>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
+                let mut ended = ended.clone();
                 tokio::spawn(async move {
                     // Without this only latency is lost.
                     let _ = stream.set_nodelay(true);
                     if let Some(client) = net::accept(stream).await {
-                        session::echo(client.stream, &client.early).await;
+                        let ended = async {
+                            if ended.changed().await.is_err() {
+                                std::future::pending().await
+                            }
+                        };
+                        session::echo(client.stream, &client.early, ended).await;
                     }
                 });
             }

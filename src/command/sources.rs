@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use crate::cli::{Data, FramingArgs, MessageArgs, PipeArgs};
@@ -17,17 +18,21 @@ use crate::wire::Kind;
 /// twice the message, since base64 and escapes take room.
 const MAX_RECORD: u64 = 128 << 20;
 
-/// A file to read; not a directory.
-pub fn open_input(path: &Path) -> Result<File, Failure> {
-    let name = path.display().to_string();
-    let opened = File::open(path).and_then(|file| {
+/// A file to read; not a directory. Opening a FIFO would wait here, where nothing can end it.
+pub fn open_input(path: &Path) -> Result<Origin, Failure> {
+    let origin = || -> io::Result<Origin> {
+        let kind = path.metadata()?.file_type();
+        if kind.is_fifo() {
+            return Ok(Origin::Fifo(path.to_owned()));
+        }
         // Opening a directory works; only reading it fails, which would be after the handshake.
-        if file.metadata()?.is_dir() {
+        if kind.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        Ok(file)
-    });
-    opened.map_err(|error| Failure::ReadInput { name, error })
+        File::open(path).map(Origin::File)
+    };
+    let name = path.display().to_string();
+    origin().map_err(|error| Failure::ReadInput { name, error })
 }
 
 /// What is sent, source after source.
@@ -69,7 +74,7 @@ impl Sources {
                     self.add("-d", number, Origin::Bytes(text.clone()), shape);
                 }
                 Data::File(path) => {
-                    let origin = Origin::File(open_input(path)?);
+                    let origin = open_input(path)?;
                     self.add(&path.display().to_string(), 1, origin, shape);
                 }
                 Data::Stdin if self.reads_stdin => {
@@ -117,6 +122,7 @@ impl Sources {
         let length = match &origin {
             Origin::Bytes(bytes) => Some(bytes.len() as u64),
             Origin::File(file) => file_length(file),
+            Origin::Fifo(_) => None,
             Origin::Stdin => {
                 self.reads_stdin = true;
                 let stdin = io::stdin().as_fd().try_clone_to_owned().map(File::from);

@@ -41,6 +41,9 @@ pub enum HandshakeFault {
     /// What came is not HTTP/1.1.
     #[error("the answer is not HTTP/1.1: {0}")]
     NotHttp(String),
+    /// More headers, or longer ones, than anybody needs.
+    #[error("the head of the answer is too large")]
+    TooLarge,
     /// Nothing, or not everything, came.
     #[error("the connection was closed before the answer was complete{0}")]
     Cut(String),

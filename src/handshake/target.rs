@@ -45,10 +45,12 @@ pub enum TargetError {
         scheme: String,
     },
     /// Its scheme is one that this version does not do.
-    #[error("{scheme}: is not supported yet: this version speaks ws:// only")]
+    #[error("{scheme}: needs {needs}, which is not supported yet: this version speaks ws:// only")]
     NotYet {
         /// The scheme.
         scheme: String,
+        /// What it takes.
+        needs: &'static str,
     },
 }
 
@@ -60,7 +62,7 @@ impl TargetError {
                 Some("a URL looks like ws://host:port/path; echo: is the built-in echo server")
             }
             TargetError::Scheme { .. } => Some("use ws:// (or http://, which is taken as ws://)"),
-            TargetError::NotYet { .. } => Some("put a TLS tunnel in front, or use ws://"),
+            TargetError::NotYet { .. } => Some("put a tunnel to a ws:// address in between"),
         }
     }
 }
@@ -75,12 +77,13 @@ impl Target {
             return Ok(Target::Echo);
         }
         let (scheme, rest) = match typed.split_once("://") {
-            Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
-            None => ("ws".to_owned(), typed),
+            Some((scheme, rest)) if is_scheme(scheme) => (scheme.to_ascii_lowercase(), rest),
+            _ => ("ws".to_owned(), typed),
         };
         match scheme.as_str() {
             "ws" | "http" => {}
-            "wss" | "https" | "ws+unix" => return Err(TargetError::NotYet { scheme }),
+            "wss" | "https" => return Err(TargetError::NotYet { scheme, needs: "TLS" }),
+            "ws+unix" => return Err(TargetError::NotYet { scheme, needs: "Unix sockets" }),
             _ => return Err(TargetError::Scheme { scheme }),
         }
         let location = location(rest).map_err(|why| TargetError::Malformed {
@@ -108,12 +111,25 @@ impl Location {
     }
 }
 
+/// RFC 3986 section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+}
+
 fn location(rest: &str) -> Result<Location, String> {
     if let Some(c) = rest.chars().find(|c| c.is_control() || c.is_whitespace()) {
         return Err(format!("it contains {c:?}; write it percent-encoded"));
     }
     if rest.starts_with(['/', '\\', '?', '#']) || rest.is_empty() {
         return Err("the host is missing".into());
+    }
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    if authority.ends_with(':') {
+        return Err("the port is missing".into());
+    }
+    if authority.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("{authority} is a number; for a port, write localhost:{authority}"));
     }
     let url = Url::parse(&format!("ws://{rest}")).map_err(|error| error.to_string())?;
     if url.fragment().is_some() {
@@ -165,6 +181,7 @@ mod tests {
             ("localhost:9000", "localhost", 9000, "/", "ws://localhost:9000/"),
             ("host/path", "host", 80, "/path", "ws://host/path"),
             ("ws:9000/", "ws", 9000, "/", "ws://ws:9000/"),
+            ("h:1/?next=http://x", "h", 1, "/?next=http://x", "ws://h:1/?next=http://x"),
             ("[::1]:7/", "[::1]", 7, "/", "ws://[::1]:7/"),
             ("ws://127.0.0.1?q", "127.0.0.1", 80, "/?q", "ws://127.0.0.1/?q"),
             ("ws://bücher.example/ä", "xn--bcher-kva.example", 80, "/%C3%A4", {
@@ -197,6 +214,8 @@ mod tests {
             ("", "the host is missing"),
             ("ws://", "the host is missing"),
             ("ws:///path", "the host is missing"),
+            ("ws:/h/", "the port is missing"),
+            ("9000", "write localhost:9000"),
             ("ws://h:99999/", "port"),
             ("ws://h:abc/", "port"),
             ("ws://h/#top", "no #fragment"),
@@ -204,8 +223,8 @@ mod tests {
             ("ws://h/\r\nX: y", "contains '\\r'"),
             ("ws://[::1/", "IPv6"),
             ("ftp://h/", "scheme ftp: is not one for WebSocket"),
-            ("wss://h/", "wss: is not supported yet"),
-            ("ws+unix:///x.sock:/", "ws+unix: is not supported yet"),
+            ("wss://h/", "wss: needs TLS, which is not supported yet"),
+            ("ws+unix:///x.sock:/", "ws+unix: needs Unix sockets, which is not"),
             ("ws://me:secret@h:99999/", "(redacted)@h"),
         ];
         for (typed, expected) in cases {

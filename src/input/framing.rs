@@ -60,6 +60,11 @@ impl Splitter {
         self.framing == Framing::Whole
     }
 
+    /// Whether a message has begun whose end has not come.
+    pub fn is_within_message(&self) -> bool {
+        self.open || !self.kept.is_empty()
+    }
+
     /// Takes one block and gives out its pieces: the bytes, and whether the message ends there.
     ///
     /// # Errors

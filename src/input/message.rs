@@ -11,8 +11,6 @@ use crate::wire::utf8::{self, InvalidAt, Utf8Stream};
 /// Up to so many bytes a message is checked as a whole before any of it is sent.
 pub const HOLD: usize = 1 << 20;
 
-const NOT_TEXT: &str = "send bytes that are no text with --binary";
-
 /// What the messages of a source are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -45,6 +43,7 @@ pub struct Messages {
 #[derive(Debug)]
 struct Builder {
     kind: Kind,
+    decodes: bool,
     decoding: Option<Decoding>,
     records: Option<(Option<Side>, usize)>,
     held: Vec<u8>,
@@ -80,6 +79,7 @@ impl Messages {
             splitter: Splitter::new(framing, whole_characters),
             builder: Builder {
                 kind,
+                decodes: decode.is_some(),
                 decoding: decode.map(Decoding::new),
                 records,
                 held: Vec::new(),
@@ -104,9 +104,10 @@ impl Messages {
         self.splitter.is_whole()
     }
 
-    /// Whether the source is one message, of which nothing was given out.
-    pub fn is_untouched_message(&self) -> bool {
-        self.is_one_message() && !self.builder.begun
+    /// Whether there is a message here of which nothing was given out: the one that the source is,
+    /// or the beginning of one.
+    pub fn holds_message(&self) -> bool {
+        (self.is_one_message() || self.splitter.is_within_message()) && !self.builder.begun
     }
 
     /// Whether a record asked for the closing handshake: nothing after it is sent.
@@ -162,6 +163,23 @@ impl Builder {
         if let Some((only_from, limit)) = self.records {
             return self.record(piece, end, only_from, limit, out);
         }
+        let Some(mut decoding) = self.decoding.take() else {
+            return self.payload(piece, end, out);
+        };
+        // What is held, and how much of it, is a matter of what is sent.
+        let mut decoded = std::mem::take(&mut self.decoded);
+        decoded.clear();
+        decoding.push(piece, &mut decoded).map_err(not_encoded)?;
+        if end {
+            decoding.finish(&mut decoded).map_err(not_encoded)?;
+        }
+        self.decoding = Some(decoding);
+        self.payload(&decoded, end, out)?;
+        self.decoded = decoded;
+        Ok(())
+    }
+
+    fn payload(&mut self, piece: &[u8], end: bool, out: &mut impl Outgoing) -> Result<(), Wrong> {
         if self.streaming {
             return self.fragment(piece, end, out);
         }
@@ -185,47 +203,23 @@ impl Builder {
     }
 
     fn whole(&mut self, message: &[u8], out: &mut impl Outgoing) -> Result<(), Wrong> {
-        let Some(decoding) = &mut self.decoding else {
-            if self.kind == Kind::Text {
-                utf8::check(message).map_err(not_text)?;
-            }
-            self.count += 1;
-            out.data(self.kind, message, true, true);
-            return Ok(());
-        };
-        self.decoded.clear();
-        decoding
-            .push(message, &mut self.decoded)
-            .and_then(|()| decoding.finish(&mut self.decoded))
-            .map_err(not_encoded)?;
         if self.kind == Kind::Text {
-            utf8::check(&self.decoded).map_err(not_decoded_text)?;
+            utf8::check(message).map_err(|at| self.not_text(at))?;
         }
         self.count += 1;
-        out.data(self.kind, &self.decoded, true, true);
+        out.data(self.kind, message, true, true);
         Ok(())
     }
 
     fn fragment(&mut self, piece: &[u8], end: bool, out: &mut impl Outgoing) -> Result<(), Wrong> {
-        let mut payload = piece;
-        let mut explain: fn(InvalidAt) -> Wrong = not_text;
-        if let Some(decoding) = &mut self.decoding {
-            self.decoded.clear();
-            decoding.push(piece, &mut self.decoded).map_err(not_encoded)?;
-            if end {
-                decoding.finish(&mut self.decoded).map_err(not_encoded)?;
-            }
-            payload = &self.decoded;
-            explain = not_decoded_text;
-        }
         if self.kind == Kind::Text {
-            self.utf8.push(payload).map_err(explain)?;
-            if end {
-                self.utf8.finish().map_err(explain)?;
-            }
+            let checked = self.utf8.push(piece);
+            checked
+                .and_then(|()| if end { self.utf8.finish() } else { Ok(()) })
+                .map_err(|at| self.not_text(at))?;
         }
-        if end || !payload.is_empty() {
-            out.data(self.kind, payload, !self.begun, end);
+        if end || !piece.is_empty() {
+            out.data(self.kind, piece, !self.begun, end);
             self.begun = !end;
         }
         if end {
@@ -233,6 +227,15 @@ impl Builder {
             self.count += 1;
         }
         Ok(())
+    }
+
+    fn not_text(&self, at: InvalidAt) -> Wrong {
+        let (what, hint) = if self.decodes {
+            ("not valid UTF-8 after decoding", "leave --text away to send it as binary")
+        } else {
+            ("not valid UTF-8", "send bytes that are no text with --binary")
+        };
+        Wrong { byte: Some(at.0 + 1), what: what.into(), hint: Some(hint) }
     }
 
     fn record(
@@ -267,15 +270,6 @@ impl Builder {
         }
         Ok(())
     }
-}
-
-fn not_text(at: InvalidAt) -> Wrong {
-    Wrong { byte: Some(at.0 + 1), what: "not valid UTF-8".into(), hint: Some(NOT_TEXT) }
-}
-
-fn not_decoded_text(at: InvalidAt) -> Wrong {
-    let what = "not valid UTF-8 after decoding".into();
-    Wrong { byte: Some(at.0 + 1), what, hint: Some("leave --text away to send it as binary") }
 }
 
 fn not_encoded(error: BadEncoding) -> Wrong {
@@ -373,6 +367,18 @@ mod tests {
             assert!(sent.messages[0].1 == input, "{len}");
             assert_eq!(sent.fragments > 1, streams, "{len}");
         }
+    }
+
+    #[test]
+    fn what_decodes_to_no_more_than_the_hold_is_sent_whole_or_not_at_all() {
+        let shape = || payloads(Framing::Lines, Kind::Binary, Some(Codec::Hex));
+        let mut hex = "00".repeat(HOLD);
+        let (sent, result) = send(shape(), hex.as_bytes(), 65536);
+        assert_eq!((result, sent.fragments), (Ok(()), 1));
+        hex.replace_range(hex.len() - 1.., "x");
+        let (sent, result) = send(shape(), hex.as_bytes(), 65536);
+        assert_eq!(result.unwrap_err().byte, Some(2 * HOLD as u64));
+        assert_eq!(sent, Sent::default());
     }
 
     #[test]

@@ -60,10 +60,15 @@ impl Feed {
         self.closed || self.sources.is_empty()
     }
 
-    /// Messages that are known by number and of which nothing was given out: those of the command
-    /// line.
-    pub fn untouched(&self) -> u64 {
-        self.sources.iter().filter(|source| source.is_untouched_message()).count() as u64
+    /// Messages that are known to be there and of which nothing was given out: those of the command
+    /// line, and one of which only the beginning was read.
+    pub fn unsent(&self) -> u64 {
+        self.sources.iter().filter(|source| source.holds_message()).count() as u64
+    }
+
+    /// Whether messages of the command line are still to come.
+    pub fn has_given_messages(&self) -> bool {
+        !self.closed && self.sources.iter().any(Messages::is_one_message)
     }
 
     /// Whether there is a source left that may hold any number of messages.

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
 
@@ -22,6 +23,8 @@ pub enum Origin {
     Bytes(Vec<u8>),
     /// An open file.
     File(File),
+    /// A FIFO, whose opening waits for a writer.
+    Fifo(PathBuf),
     /// The standard input.
     Stdin,
 }
@@ -96,6 +99,9 @@ fn read_all(
                 continue;
             }
             Origin::File(file) => read_one(&file, &file, blocks, spent),
+            Origin::Fifo(path) => {
+                File::open(path).and_then(|file| read_one(&file, &file, blocks, spent))
+            }
             Origin::Stdin => read_one(io::stdin().lock(), io::stdin(), blocks, spent),
         };
         match result {

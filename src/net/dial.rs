@@ -5,7 +5,6 @@ use std::future::{Ready, ready};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll};
-use std::time::Duration;
 use std::vec;
 
 use anyhow::Context as _;
@@ -16,14 +15,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
 use url::Host;
 
-use super::Step;
+use super::{Limits, Step};
 use crate::failure::{Failure, root_cause};
 use crate::handshake::Location;
 
 /// Connects to a host; when it has addresses of both families, they race (RFC 8305).
 pub async fn dial(
     location: &Location,
-    keepalive: Duration,
+    limits: Limits,
     tell: &mut dyn FnMut(Step),
 ) -> Result<TcpStream, Failure> {
     let addresses = resolve(location).await?;
@@ -31,7 +30,9 @@ pub async fn dial(
     let mut connector = HttpConnector::new_with_resolver(Known(addresses));
     connector.enforce_http(false);
     connector.set_nodelay(true);
-    connector.set_keepalive(Some(keepalive));
+    connector.set_keepalive(Some(limits.tcp_keepalive));
+    // Shared out among the addresses, so that a dead one does not use up the time of the others.
+    connector.set_connect_timeout(limits.connect_timeout);
     let uri = Uri::builder()
         .scheme("ws")
         .authority(location.address())

@@ -74,7 +74,7 @@ pub async fn open(
 ) -> Result<Opened, Failure> {
     let headers = request.headers_for(location);
     let asking = async {
-        let stream = dial::dial(location, limits.tcp_keepalive, tell).await?;
+        let stream = dial::dial(location, limits, tell).await?;
         tell(Step::Request(location, &headers));
         upgrade::ask(stream, location, &headers).await
     };

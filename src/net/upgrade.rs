@@ -23,6 +23,8 @@ use crate::handshake::{self, HandshakeFault, Location, Refusal};
 
 /// Bytes of a refusal's body that are kept.
 const MAX_BODY: usize = 64 * 1024;
+/// Headers that an answer may have.
+const MAX_HEADERS: usize = 1000;
 /// How long a refusal's body may take, once its head is there.
 const BODY_TIME: Duration = Duration::from_secs(1);
 
@@ -57,6 +59,7 @@ pub async fn ask(
 ) -> Result<Response<Incoming>, Failure> {
     let (mut sender, connection) = client::Builder::new()
         .title_case_headers(true)
+        .max_headers(MAX_HEADERS)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(fault)?;
@@ -73,6 +76,9 @@ pub async fn ask(
 }
 
 fn fault(error: hyper::Error) -> HandshakeFault {
+    if error.is_parse_too_large() {
+        return HandshakeFault::TooLarge;
+    }
     if error.is_parse() {
         return HandshakeFault::NotHttp(root_cause(&error));
     }
@@ -132,7 +138,10 @@ pub async fn accept(stream: TcpStream) -> Option<ServerSide> {
         std::future::ready(Ok::<_, std::convert::Infallible>(answer))
     });
     let connection = server::Builder::new().serve_connection(TokioIo::new(stream), service);
-    connection.with_upgrades().await.ok()?;
+    let served = connection.with_upgrades().await;
+    // Otherwise a client that never asked for the upgrade would be waited for.
+    drop(give);
+    served.ok()?;
     let (stream, early) = into_tcp(take.await.ok()?.await.ok()?).ok()?;
     Some(ServerSide { stream, early })
 }

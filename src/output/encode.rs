@@ -28,7 +28,7 @@ pub enum Format {
     Base64,
     /// A 4-byte big-endian length and the payload.
     Length,
-    /// One record (a JSON object) a line for everything that happens: open, message, ping, pong,
+    /// One record (a JSON object) a line for everything that comes: open, message, ping, pong,
     /// close, failure.
     Jsonl,
 }
@@ -38,8 +38,8 @@ pub enum Format {
 pub struct Encoding {
     /// The format.
     pub format: Format,
-    /// What ends a message in the formats that have an end: LF, or NUL with `--print0`.
-    pub terminator: u8,
+    /// Whether NUL ends each message, in place of the newline; raw has an end only then.
+    pub print0: bool,
     /// Whether the time stands before each message.
     pub timestamps: bool,
     /// Whether the output is a terminal, so that what the peer says is escaped.
@@ -102,7 +102,12 @@ impl Encoder {
         match self.encoding.format {
             Format::Text if piece.kind == Kind::Text => self.text(out, piece),
             Format::Text | Format::Hex => encode_hex(out, piece.payload),
-            Format::Raw => return self.text(out, piece),
+            Format::Raw => {
+                self.text(out, piece);
+                if !self.encoding.print0 {
+                    return;
+                }
+            }
             Format::Hexdump => self.hexdump(out, piece),
             Format::Base64 => self.base64(out, piece),
             Format::Length => {
@@ -113,14 +118,18 @@ impl Encoder {
             Format::Jsonl => {}
         }
         if piece.last {
-            out.push(self.encoding.terminator);
+            out.push(self.terminator());
         }
+    }
+
+    fn terminator(&self) -> u8 {
+        if self.encoding.print0 { 0 } else { b'\n' }
     }
 
     /// Appends a record; only for the format that has them.
     pub fn record(&self, out: &mut Vec<u8>, record: &Record, now: SystemTime) {
         record.write(out, &time(now));
-        out.push(self.encoding.terminator);
+        out.push(self.terminator());
     }
 
     fn text(&mut self, out: &mut Vec<u8>, piece: Piece) {
@@ -186,7 +195,7 @@ mod tests {
     use super::*;
 
     const PLAIN: Encoding =
-        Encoding { format: Format::Text, terminator: b'\n', timestamps: false, escape: false };
+        Encoding { format: Format::Text, print0: false, timestamps: false, escape: false };
 
     fn encode(encoding: Encoding, kind: Kind, payload: &[u8], cut: usize) -> String {
         let mut encoder = Encoder::new(encoding);
@@ -251,8 +260,10 @@ mod tests {
 
     #[test]
     fn time_and_terminator_are_as_asked() {
-        let encoding = Encoding { timestamps: true, terminator: 0, ..PLAIN };
+        let encoding = Encoding { timestamps: true, print0: true, ..PLAIN };
         let got = encode(encoding, Kind::Text, b"hi", 1);
         assert_eq!(got, "1970-01-01T00:00:00.000000Z hi\0");
+        let encoding = Encoding { format: Format::Raw, print0: true, ..PLAIN };
+        assert_eq!(encode(encoding, Kind::Binary, b"hi", 1), "hi\0");
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
 
@@ -13,6 +14,17 @@ use tokio::sync::mpsc;
 pub const FULL: usize = 256 * 1024;
 /// Buffers that go back and forth, besides the one being filled.
 const SPARE: usize = 2;
+
+/// Where the bytes go.
+#[derive(Debug)]
+pub enum Destination {
+    /// A descriptor that was given to us; what is in it stays.
+    Given(File),
+    /// A file that we opened; what is in it goes once there is something to take its place.
+    Opened(File),
+    /// A FIFO, whose opening waits for a reader.
+    Fifo(PathBuf),
+}
 
 /// The session's side of the thread.
 #[derive(Debug)]
@@ -30,7 +42,7 @@ impl Writer {
     ///
     /// # Errors
     /// The thread could not be started.
-    pub fn start(output: File) -> io::Result<Writer> {
+    pub fn start(output: Destination) -> io::Result<Writer> {
         let (full, take_full) = std_mpsc::channel();
         let (give_back, returned) = mpsc::unbounded_channel();
         thread::Builder::new()
@@ -38,6 +50,14 @@ impl Writer {
             .spawn(move || write_all(output, &take_full, &give_back))?;
         let spare = vec![Vec::new(); SPARE];
         Ok(Writer { buffer: Vec::new(), spare, full, returned, in_flight: 0 })
+    }
+
+    /// Says that the output begins, though there may be nothing to write yet.
+    pub fn begin(&mut self) {
+        if let Some(empty) = self.spare.pop() {
+            let _ = self.full.send(empty);
+            self.in_flight += 1;
+        }
     }
 
     /// Hands the buffer to the thread if it has anything in it and the thread is not behind.
@@ -50,6 +70,13 @@ impl Writer {
         // When the thread has ended, its error is on its way to `returned`.
         let _ = self.full.send(full);
         self.in_flight += 1;
+    }
+
+    /// Hands the buffer over if it is full, so that it does not grow while it could be written.
+    pub fn flush_if_full(&mut self) {
+        if self.buffer.len() >= FULL {
+            self.flush();
+        }
     }
 
     /// Whether the output holds us up.
@@ -96,13 +123,33 @@ fn write_whole(output: &mut File, mut rest: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+fn open(destination: Destination) -> io::Result<File> {
+    match destination {
+        Destination::Given(file) => Ok(file),
+        Destination::Fifo(path) => File::options().write(true).open(path),
+        Destination::Opened(file) => {
+            if file.metadata()?.is_file() {
+                file.set_len(0)?;
+            }
+            Ok(file)
+        }
+    }
+}
+
 fn write_all(
-    mut output: File,
+    destination: Destination,
     full: &std_mpsc::Receiver<Vec<u8>>,
     give_back: &mpsc::UnboundedSender<io::Result<Vec<u8>>>,
 ) {
+    let mut destination = Some(destination);
+    let mut output = None;
     while let Ok(mut buffer) = full.recv() {
-        if let Err(error) = write_whole(&mut output, &buffer) {
+        let written = match destination.take().map(open) {
+            Some(Ok(opened)) => write_whole(output.insert(opened), &buffer),
+            Some(Err(error)) => Err(error),
+            None => output.as_mut().map_or(Ok(()), |output| write_whole(output, &buffer)),
+        };
+        if let Err(error) = written {
             let _ = give_back.send(Err(error));
             return;
         }

@@ -181,6 +181,12 @@ impl Ending {
         self.met
     }
 
+    /// Whether a condition was met and nothing else is left to do.
+    pub fn is_done(&self) -> bool {
+        let must_send = self.rules.input == Input::MustBeSent && self.input_ended.is_none();
+        self.met && !must_send
+    }
+
     /// What was asked and did not happen.
     pub fn unmet(&self) -> Option<Unmet> {
         if self.met || !self.rules.conditions.is_any() {
@@ -203,8 +209,7 @@ impl Ending {
         let due = |at: Option<Instant>| at.is_some_and(|at| now >= at);
         self.met |= due(self.condition_of_time());
         if self.met {
-            let must_send = self.rules.input == Input::MustBeSent && self.input_ended.is_none();
-            return if must_send { None } else { Some(Over::Met) };
+            return self.is_done().then_some(Over::Met);
         }
         if !due(self.give_up()) {
             return None;

@@ -4,6 +4,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+/// Pings that may be unanswered at once, where the time for a Pong is longer than the interval.
+const MAX_WAITING: usize = 1024;
+
 /// What is to be done now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -47,7 +50,7 @@ impl Keepalive {
 
     /// When [`Keepalive::on_time`] is next worth a call.
     pub fn deadline(&self) -> Option<Instant> {
-        let ping = if self.leaving.is_none() { Some(self.next_ping) } else { None };
+        let ping = if self.may_ping() { Some(self.next_ping) } else { None };
         let pong = match (self.held_since, self.waiting.front()) {
             (None, Some((_, left))) => Some(*left + self.timeout),
             _ => None,
@@ -62,7 +65,7 @@ impl Keepalive {
         {
             return Some(Action::PeerIsSilent(self.timeout));
         }
-        if self.leaving.is_some() || now < self.next_ping {
+        if !self.may_ping() || now < self.next_ping {
             return None;
         }
         self.next_ping = now + self.interval;
@@ -99,6 +102,10 @@ impl Keepalive {
             // A Ping that left while we were held has waited only since then.
             *left = (*left + held).min(now);
         }
+    }
+
+    fn may_ping(&self) -> bool {
+        self.leaving.is_none() && self.waiting.len() < MAX_WAITING
     }
 
     fn payload(&self, number: u32) -> [u8; 8] {

@@ -1,5 +1,6 @@
 //! Decisions that depend on what happened and when: `(event, now)` in, an action out. No clock is
 //! read here and nothing is done here.
 
+pub mod countdown;
 pub mod ending;
 pub mod keepalive;

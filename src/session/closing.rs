@@ -9,6 +9,7 @@ use super::link::Read;
 use super::{Interrupt, Interrupts, Session};
 use crate::exit::{Answer, Closure};
 use crate::failure::{Failure, TimeLimit};
+use crate::policy::countdown::Countdown;
 use crate::policy::ending::Input;
 use crate::wire::{Close, Violation, opcode};
 
@@ -24,12 +25,11 @@ pub struct Closing {
     pub sent: Close,
     /// Where in the outgoing bytes it ends.
     pub end: u64,
-    /// How long its answer may take once it has left.
-    pub patience: Option<Duration>,
-    /// Until when its answer is waited for.
-    pub deadline: Option<Instant>,
-    /// Whether it has left our buffers.
-    pub left: bool,
+    /// How long its answer is waited for.
+    pub patience: Countdown,
+    /// Whether that is being counted. Before, what leaves begins the count anew: the Close is
+    /// behind it.
+    pub counting: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
@@ -40,63 +40,59 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         }
         self.block = None;
         self.link.outbox.control(opcode::CLOSE, &close.encode());
-        let patience = self.settings.close_timeout;
         self.closing = Some(Closing {
             sent: close,
             end: self.link.outbox.added(),
-            patience,
-            deadline: after(patience),
-            left: false,
+            patience: Countdown::start(self.settings.close_timeout, Instant::now()),
+            counting: false,
         });
     }
 
-    /// The session is over with our Close; what comes back does not matter any more.
-    pub(super) fn stop_awaiting(&mut self) {
+    /// Whether the answer to our Close did not come in time.
+    pub(super) fn close_is_unanswered(&self, now: Instant) -> bool {
+        self.closing.as_ref().is_some_and(|closing| closing.patience.is_over(now))
+    }
+
+    /// The session is over with our Close, whatever comes back.
+    pub(super) fn stop_awaiting(&mut self, answer: Answer) {
         if let Some(Closing { sent, .. }) = self.closing.take() {
-            self.closure = Some(Closure::ByUs { sent, answer: Answer::NotAwaited });
+            self.closure = Some(Closure::ByUs { sent, answer });
         }
     }
 
     /// Closes at once, ahead of all that is queued, and waits for nothing.
-    pub(super) async fn abort(&mut self, close: Close) {
+    pub(super) fn abort(&mut self, close: Close) {
         if self.closing.is_none() {
             self.count_unsent();
         }
         self.begin_close(close);
-        self.link.write_now().await;
-        self.stop_awaiting();
+        self.link.write_now();
+        self.stop_awaiting(Answer::NotAwaited);
     }
 
     /// The peer's Close: ours goes out, if it is not out yet, and nothing else (RFC 6455
     /// section 5.5.1).
     pub(super) fn peer_closed(&mut self, close: Close) {
-        let closing = self.close_now(close.clone());
-        self.closure = Some(match closing {
+        let sent = self.close_now(|sent| sent.unwrap_or(&close).clone());
+        self.closure = Some(match sent {
             None => Closure::ByPeer(close),
             Some(sent) => Closure::ByUs { sent, answer: Answer::Close(close) },
         });
     }
 
-    /// The connection is failed (RFC 6455 section 7.1.7).
+    /// The connection is failed (RFC 6455 section 7.1.7). Once an end condition was met, that is
+    /// only trouble in the closing handshake.
     pub(super) fn violated(&mut self, violation: Violation) {
-        self.close_now(Close::new(violation.close_code(), ""));
-        self.closure = Some(Closure::Violated(violation));
+        let sent = self.close_now(|_| Close::new(violation.close_code(), ""));
+        self.closure = Some(if self.ending.is_done() {
+            let sent = sent.unwrap_or_else(|| self.settings.close.clone());
+            Closure::ByUs { sent, answer: Answer::Broken(violation) }
+        } else {
+            Closure::Violated(violation)
+        });
     }
 
-    /// Makes our Close, this one unless another is on its way, the last and next frame that goes
-    /// out. Gives back the one that was on its way.
-    fn close_now(&mut self, close: Close) -> Option<Close> {
-        self.count_unsent();
-        let closing = self.closing.take();
-        let left = closing.as_ref().is_some_and(|closing| closing.end <= self.link.outbox.added());
-        let sent = closing.map(|closing| closing.sent);
-        if !left {
-            let payload = sent.as_ref().unwrap_or(&close).encode();
-            self.link.outbox.control(opcode::CLOSE, &payload);
-        }
-        sent
-    }
-
+    /// The connection is gone.
     pub(super) fn lost(&mut self, why: String) {
         self.count_unsent();
         self.closure = Some(match self.closing.take() {
@@ -105,12 +101,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         });
     }
 
-    /// Takes back what has not left, and counts it together with the messages of the command line
-    /// that were not taken.
+    /// Makes a Close the last and next frame that goes out, unless ours is out already. Gives back
+    /// the one that was on its way.
+    fn close_now(&mut self, close: impl FnOnce(Option<&Close>) -> Close) -> Option<Close> {
+        self.count_unsent();
+        let closing = self.closing.take();
+        let is_out = closing.as_ref().is_some_and(|c| c.end <= self.link.outbox.added());
+        let sent = closing.map(|closing| closing.sent);
+        if !is_out {
+            self.link.outbox.control(opcode::CLOSE, &close(sent.as_ref()).encode());
+        }
+        sent
+    }
+
+    /// Takes back what has not left, and counts it together with the messages that are known and
+    /// were not taken.
     pub(super) fn count_unsent(&mut self) {
-        self.unsent.messages += self.link.outbox.retract();
+        let retracted = self.link.outbox.retract();
+        self.stats.take_back(retracted.ended, retracted.payload);
+        self.unsent.messages += retracted.ended + u64::from(retracted.begun);
         if self.closing.is_none() {
-            self.unsent.messages += self.feed.untouched();
+            self.unsent.messages += self.feed.unsent();
             let waits = self.block.as_ref().is_some_and(|block| !block.data.is_empty());
             self.unsent.more |= waits && self.feed.may_hold_more();
         }
@@ -142,19 +153,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     /// Lets the last bytes leave, and a peer that broke the protocol read our Close before the
     /// connection goes away.
     pub(super) async fn part(&mut self, interrupts: &mut Interrupts) {
-        let not_awaited =
-            matches!(self.closure, Some(Closure::ByUs { answer: Answer::NotAwaited, .. }));
-        if not_awaited || matches!(self.closure, Some(Closure::Lost(_))) {
-            return;
-        }
-        let violated = matches!(self.closure, Some(Closure::Violated(_)));
+        let broken = match &self.closure {
+            Some(Closure::Lost(_)) => return,
+            Some(Closure::ByUs { answer: Answer::NotAwaited | Answer::Lost, .. }) => return,
+            Some(Closure::Violated(_)) => true,
+            Some(Closure::ByUs { answer, .. }) => matches!(answer, Answer::Broken(_)),
+            _ => false,
+        };
         let link = &mut self.link;
         let parting = async {
             while !link.outbox.is_empty() && !link.write_failed() {
                 link.moved(false).await;
             }
             link.shut_down().await;
-            while violated && let Some(Read::Bytes) = link.moved(true).await.read {
+            while broken && let Some(Read::Bytes) = link.moved(true).await.read {
                 link.inbox.discard();
             }
         };
@@ -168,9 +180,4 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             },
         }
     }
-}
-
-/// So long from now.
-pub fn after(patience: Option<Duration>) -> Option<Instant> {
-    patience.and_then(|patience| Instant::now().checked_add(patience))
 }

@@ -1,5 +1,7 @@
-//! The echo server's conversation: every data frame goes back as it came, fragments as fragments,
-//! in constant memory.
+//! The echo server's conversation: every message goes back as it comes, piece by piece, in constant
+//! memory.
+
+use std::pin::pin;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -8,18 +10,29 @@ use super::closing::PARTING;
 use super::link::{Link, Read};
 use crate::wire::{Close, Event, Role, opcode};
 
-/// Echoes until the client closes or goes away.
-pub async fn echo<S: AsyncRead + AsyncWrite + Unpin>(stream: S, early: &Bytes) {
+/// Echoes until the client closes or goes away, or `ended` says that the server ends.
+pub async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    early: &Bytes,
+    ended: impl Future<Output = ()>,
+) {
+    let mut ended = pin!(ended);
     let mut link = Link::new(stream, early, Role::Server, None);
     let mut over = answer(&mut link);
     while !over {
         // Not reading while the client does not read is what bounds the memory.
         let want_read = link.outbox.has_room();
-        match link.moved(want_read).await.read {
-            Some(Read::Bytes) => over = answer(&mut link),
-            Some(Read::End | Read::Failed(_)) => return,
-            None if link.write_failed() => return,
-            None => {}
+        tokio::select! {
+            moved = link.moved(want_read) => match moved.read {
+                Some(Read::Bytes) => over = answer(&mut link),
+                Some(Read::End | Read::Failed(_)) => return,
+                None if link.write_failed() => return,
+                None => {}
+            },
+            () = &mut ended => {
+                link.outbox.control(opcode::CLOSE, &Close::new(1001, "").encode());
+                over = true;
+            }
         }
     }
     let part = async {

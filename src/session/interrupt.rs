@@ -6,6 +6,11 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// How long a run may take to end after a signal.
+pub const AFTER_SIGNAL: Duration = Duration::from_secs(1);
+/// How long the output may take after the limit on the whole run: enough for one that is not stuck.
+const AFTER_MAX_TIME: Duration = Duration::from_millis(200);
+
 /// An end from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
@@ -21,6 +26,8 @@ pub struct Interrupts {
     int: Signal,
     term: Signal,
     max_time: Option<(Instant, Duration)>,
+    /// Until when the run may still tidy up, once one has come.
+    deadline: Option<Instant>,
 }
 
 impl Interrupts {
@@ -32,11 +39,28 @@ impl Interrupts {
         let max_time = max_time.and_then(|limit| Some((start.checked_add(limit)?, limit)));
         let int = signal(SignalKind::interrupt())?;
         let term = signal(SignalKind::terminate())?;
-        Ok(Interrupts { int, term, max_time })
+        Ok(Interrupts { int, term, max_time, deadline: None })
+    }
+
+    /// Until when the run may still tidy up: without limit while none has come, a second after the
+    /// first signal, not at all after the second.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     /// The next one. The time limit comes only once.
     pub async fn next(&mut self) -> Interrupt {
+        let interrupt = self.wait().await;
+        let patience = match interrupt {
+            Interrupt::Signal(_) if self.deadline.is_some() => Duration::ZERO,
+            Interrupt::Signal(_) => AFTER_SIGNAL,
+            Interrupt::MaxTime(_) => AFTER_MAX_TIME,
+        };
+        self.deadline = Instant::now().checked_add(patience);
+        interrupt
+    }
+
+    async fn wait(&mut self) -> Interrupt {
         let max_time = self.max_time;
         let limit = async {
             match max_time {

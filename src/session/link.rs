@@ -4,7 +4,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -68,7 +68,7 @@ impl Inbox {
 /// What a poll of the link brought.
 #[derive(Debug, Default)]
 pub struct Moved {
-    /// Whether bytes were written.
+    /// Whether bytes were written, or writing has just failed.
     pub wrote: bool,
     /// What reading brought.
     pub read: Option<Read>,
@@ -111,13 +111,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 
     /// Writes what goes out at once, and does not wait for the rest.
-    pub async fn write_now(&mut self) {
-        poll_fn(|cx| {
-            let mut moved = Moved::default();
-            self.poll_write(cx, &mut moved);
-            Poll::Ready(())
-        })
-        .await;
+    pub fn write_now(&mut self) {
+        self.poll_write(&mut Context::from_waker(Waker::noop()), &mut Moved::default());
     }
 
     /// Says that nothing more will be written.
@@ -144,7 +139,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                     moved.wrote = true;
                 }
                 // Reading goes on: what the peer said before is still to come.
-                Poll::Ready(_) => self.write_failed = true,
+                Poll::Ready(_) => {
+                    self.write_failed = true;
+                    moved.wrote = true;
+                }
             }
         }
     }

@@ -29,18 +29,18 @@ use crate::failure::{Failure, TimeLimit};
 use crate::input::reader::{Block, ReadError, Reader};
 use crate::input::{Feed, Outgoing};
 use crate::output::encode::Piece;
+use crate::policy::countdown::Countdown;
 use crate::policy::ending::{Ending, Over, Rules};
 use crate::policy::keepalive::{Action, Keepalive};
 use crate::record::{self, Record, Side};
 use crate::wire::{Close, Event, Kind, Role, opcode};
-use closing::{Closing, PARTING, after};
+use closing::{Closing, PARTING};
+use interrupt::AFTER_SIGNAL;
 use link::{Link, Moved, Read};
 use output::Receiver;
 
-/// How long a Close after a signal is waited for.
-const AFTER_SIGNAL: Duration = Duration::from_secs(1);
 /// The largest message where it must be held whole and no limit is given: 64 MiB.
-const MAX_HELD: u64 = 64 << 20;
+pub const MAX_HELD: u64 = 64 << 20;
 
 /// The choices for one session.
 #[derive(Clone, Debug)]
@@ -76,15 +76,18 @@ pub struct Session<'a, S> {
     settings: Settings,
     stats: Rc<Stats>,
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
-    /// Since when the output holds our reading up.
-    held_since: Option<Instant>,
-    /// When a connection that cannot be written to is given up.
-    give_up: Option<Instant>,
+    /// Whether the output holds our reading up.
+    held: bool,
+    /// Whether received bytes wait for room in the output.
+    undecoded: bool,
+    /// Whether nothing is printed any more, whatever the conditions say.
+    muted: bool,
+    /// How long a connection that cannot be written to may still bring something.
+    give_up: Option<Countdown>,
     closing: Option<Closing>,
     closure: Option<Closure>,
     failure: Option<Failure>,
     signal: Option<i32>,
-    condition_met: bool,
     unsent: Unsent,
 }
 
@@ -126,13 +129,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             settings,
             stats: ends.stats,
             timer: None,
-            held_since: None,
+            held: false,
+            undecoded: false,
+            muted: false,
             give_up: None,
             closing: None,
             closure: None,
             failure: None,
             signal: None,
-            condition_met: false,
             unsent: Unsent::default(),
         }
     }
@@ -142,6 +146,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     pub async fn run(mut self, interrupts: &mut Interrupts) -> Outcome {
         self.read_events();
         while self.closure.is_none() {
+            if self.undecoded {
+                self.read_events();
+            }
             self.send_input();
             self.keep_time();
             self.output.writer.flush();
@@ -153,30 +160,28 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         if matches!(self.closure, Some(Closure::ByPeer(_))) {
             self.look_for_more_input().await;
         }
-        let sent = self.stats.messages_out.get().saturating_sub(self.unsent.messages);
-        self.stats.messages_out.set(sent);
         Outcome {
             closure: self.closure.unwrap_or(Closure::Lost(String::new())),
             failure: self.failure,
             signal: self.signal,
-            condition_met: self.condition_met,
-            unmet: if self.condition_met { None } else { self.ending.unmet() },
+            condition_met: self.ending.is_done(),
+            unmet: self.ending.unmet(),
             unsent: self.unsent,
+            cut: self.receiver.is_streaming(),
         }
     }
 
     async fn wait(&mut self, interrupts: &mut Interrupts) {
-        // What is not printed needs no room in the output.
-        let want_read = self.receiver.is_muted() || !self.output.writer.is_full();
+        let want_read = !self.undecoded && self.may_print();
         self.hold_or_resume(want_read);
         self.set_timer();
         let want_block = self.block.is_none() && self.closing.is_none();
         tokio::select! {
-            interrupt = interrupts.next() => self.interrupted(interrupt).await,
+            interrupt = interrupts.next() => self.interrupted(interrupt),
             moved = self.link.moved(want_read) => self.moved(moved),
             written = self.output.writer.written() => {
                 if let Err(error) = written {
-                    self.output_failed(error).await;
+                    self.output_failed(error);
                 }
             }
             block = next_block(&mut self.reader), if want_block => self.take_block(block),
@@ -184,13 +189,24 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
     }
 
+    /// Whether the output has room. What is not printed needs none.
+    fn may_print(&self) -> bool {
+        self.is_mute() || !self.output.writer.is_full()
+    }
+
+    /// Whether what arrives is not printed.
+    fn is_mute(&self) -> bool {
+        self.muted || self.ending.is_met()
+    }
+
     fn set_timer(&mut self) {
-        let closing = self.closing.as_ref().and_then(|closing| closing.deadline);
+        let closing = self.closing.as_ref();
+        let is_open = closing.is_none();
         let deadlines = [
-            closing.filter(|_| self.held_since.is_none()),
-            self.ending.deadline().filter(|_| self.closing.is_none()),
-            self.keepalive.as_ref().and_then(Keepalive::deadline),
-            self.give_up,
+            closing.and_then(|closing| closing.patience.deadline()),
+            self.ending.deadline().filter(|_| is_open),
+            self.keepalive.as_ref().filter(|_| is_open).and_then(Keepalive::deadline),
+            self.give_up.as_ref().and_then(Countdown::deadline),
         ];
         let next = deadlines.into_iter().flatten().min();
         match (&mut self.timer, next) {
@@ -205,28 +221,23 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
     }
 
+    /// Stops the clocks of the peer's silence while our output keeps us from listening.
     fn hold_or_resume(&mut self, reading: bool) {
-        match (self.held_since, reading) {
-            (None, false) => {
-                let now = Instant::now();
-                self.held_since = Some(now);
-                self.ending.hold();
-                if let Some(keepalive) = &mut self.keepalive {
-                    keepalive.hold(now);
-                }
-            }
-            (Some(since), true) => {
-                let now = Instant::now();
-                self.held_since = None;
-                self.ending.resume(now);
-                if let Some(keepalive) = &mut self.keepalive {
-                    keepalive.resume(now);
-                }
-                if let Some(deadline) = self.closing.as_mut().and_then(|c| c.deadline.as_mut()) {
-                    *deadline += now - since;
-                }
-            }
-            _ => {}
+        if self.held != reading {
+            return;
+        }
+        self.held = !reading;
+        let now = Instant::now();
+        let closing = self.closing.as_mut().map(|closing| &mut closing.patience);
+        let countdowns = [closing, self.give_up.as_mut()].into_iter().flatten();
+        if reading {
+            self.ending.resume(now);
+            self.keepalive.iter_mut().for_each(|keepalive| keepalive.resume(now));
+            countdowns.for_each(|countdown| countdown.resume(now));
+        } else {
+            self.ending.hold();
+            self.keepalive.iter_mut().for_each(|keepalive| keepalive.hold(now));
+            countdowns.for_each(|countdown| countdown.hold(now));
         }
     }
 
@@ -282,8 +293,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         if moved.wrote {
             self.wrote();
         }
-        if self.link.write_failed() && self.give_up.is_none() {
-            self.give_up = Instant::now().checked_add(PARTING);
+        if self.link.write_failed() && (self.give_up.is_none() || moved.read.is_some()) {
+            self.give_up = Some(Countdown::start(Some(PARTING), Instant::now()));
         }
         match moved.read {
             None => {}
@@ -302,14 +313,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             keepalive.ping_left(Instant::now());
         }
         if let Some(closing) = &mut self.closing
-            && !closing.left
-            && closing.end <= written
+            && !closing.counting
         {
-            closing.left = true;
-            closing.deadline = after(closing.patience);
+            closing.patience.restart(Instant::now());
+            closing.counting = closing.end <= written;
         }
-        if self.closing.is_none()
-            && self.link.outbox.has_room_for_control()
+        if self.link.outbox.has_room_for_control()
             && let Some(payload) = self.unanswered_ping.take()
         {
             self.link.outbox.control(opcode::PONG, &payload);
@@ -318,48 +327,52 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
 
     // Bytes in.
 
+    /// Takes what was received, as far as the output has room for it.
     fn read_events(&mut self) {
         let now = Instant::now();
-        let Session { link, output, receiver, ending, keepalive, stats, .. } = self;
-        let Link { inbox, outbox, .. } = link;
         loop {
-            let (event, bytes) = match inbox.event() {
+            self.output.writer.flush_if_full();
+            self.undecoded = !self.may_print();
+            if self.undecoded {
+                return;
+            }
+            let mute = self.is_mute();
+            let (event, bytes) = match self.link.inbox.event() {
                 Ok(Some(found)) => found,
                 Ok(None) => return,
                 Err(violation) => {
-                    inbox.discard();
+                    self.link.inbox.discard();
                     return self.violated(violation);
                 }
             };
             match event {
+                Event::Data { .. } if mute => {}
                 Event::Data { kind, payload, first, last } => {
                     let piece = Piece { kind, payload: &bytes[payload], first, last };
-                    receiver.take(piece, ending, output, now);
+                    self.receiver.take(piece, &mut self.ending, self.output, now);
                 }
                 Event::Ping(payload) => {
                     let payload = &bytes[payload];
-                    if self.closing.is_some() {
-                        // Nothing follows our Close.
-                    } else if outbox.has_room_for_control() {
-                        outbox.control(opcode::PONG, payload);
+                    if self.link.outbox.has_room_for_control() {
+                        self.link.outbox.control(opcode::PONG, payload);
                     } else {
                         self.unanswered_ping = Some(payload.to_vec());
                     }
-                    if output.writes_records() {
+                    if self.output.writes_records() && !mute {
                         let base64 = record::base64(payload);
-                        output.record(&Record::Ping { from: Side::Peer, base64 });
+                        self.output.record(&Record::Ping { from: Side::Peer, base64 });
                     }
                 }
                 Event::Pong(payload) => {
                     let payload = &bytes[payload];
-                    let took = keepalive.as_mut().and_then(|k| k.pong(payload, now));
+                    let took = self.keepalive.as_mut().and_then(|k| k.pong(payload, now));
                     if let Some(took) = took {
-                        stats.round_trip(took);
+                        self.stats.round_trip(took);
                     }
-                    if output.writes_records() {
+                    if self.output.writes_records() && !mute {
                         let base64 = record::base64(payload);
                         let rtt_us = took.map(|took| took.as_micros() as u64);
-                        output.record(&Record::Pong { from: Side::Peer, base64, rtt_us });
+                        self.output.record(&Record::Pong { from: Side::Peer, base64, rtt_us });
                     }
                 }
                 Event::Close(close) => return self.peer_closed(close),
@@ -371,31 +384,27 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
 
     fn keep_time(&mut self) {
         let now = Instant::now();
-        if self.give_up.is_some_and(|at| now >= at) {
-            self.lost("it cannot be written to".into());
+        if self.give_up.as_ref().is_some_and(|give_up| give_up.is_over(now)) {
+            return self.lost("it cannot be written to".into());
         }
-        if let Some(closing) = &self.closing {
-            let due = closing.deadline.is_some_and(|at| now >= at) && self.held_since.is_none();
-            if due && self.closure.is_none() {
-                let sent = closing.sent.clone();
-                let answer =
-                    if self.signal.is_some() { Answer::NotAwaited } else { Answer::Nothing };
-                self.closure = Some(Closure::ByUs { sent, answer });
+        if self.closing.is_some() {
+            if self.close_is_unanswered(now) {
+                let hurried = self.signal.is_some();
+                self.stop_awaiting(if hurried { Answer::NotAwaited } else { Answer::Nothing });
             }
             return;
         }
         match self.ending.over(now) {
-            None => {}
-            Some(Over::Met) => {
-                self.condition_met = true;
-                self.receiver.mute();
+            // The messages of the command line are sent, whatever has been received.
+            Some(Over::Met) if self.feed.has_given_messages() => {}
+            Some(Over::Met | Over::Lingered) => {
                 return self.begin_close(self.settings.close.clone());
             }
-            Some(Over::Lingered) => return self.begin_close(self.settings.close.clone()),
             Some(Over::WaitedInVain(unmet)) => {
                 self.failure = Some(Failure::TimeLimit(TimeLimit::Wait(unmet.0)));
                 return self.begin_close(self.settings.close.clone());
             }
+            None => {}
         }
         match self.keepalive.as_mut().and_then(|keepalive| keepalive.on_time(now)) {
             None => {}
@@ -405,42 +414,39 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             }
             Some(Action::PeerIsSilent(timeout)) => {
                 self.failure = Some(Failure::PeerSilent(timeout));
-                self.count_unsent();
-                self.begin_close(Close::new(1011, "ping timeout"));
-                self.stop_awaiting();
+                self.abort(Close::new(1011, "ping timeout"));
             }
         }
     }
 
-    async fn interrupted(&mut self, interrupt: Interrupt) {
+    fn interrupted(&mut self, interrupt: Interrupt) {
         match interrupt {
             Interrupt::MaxTime(limit) => {
                 self.failure = Some(Failure::TimeLimit(TimeLimit::MaxTime(limit)));
-                self.abort(self.settings.close.clone()).await;
+                self.abort(self.settings.close.clone());
             }
             Interrupt::Signal(signal) if self.signal.is_some() => {
                 self.signal = Some(signal);
-                self.stop_awaiting();
+                self.stop_awaiting(Answer::NotAwaited);
             }
             Interrupt::Signal(signal) => {
                 self.signal = Some(signal);
-                self.receiver.mute();
+                self.muted = true;
                 if self.closing.is_none() {
                     self.count_unsent();
                 }
                 self.begin_close(Close::new(1001, ""));
                 if let Some(closing) = &mut self.closing {
-                    closing.patience = Some(AFTER_SIGNAL);
-                    closing.deadline = after(closing.patience);
-                    closing.left = true;
+                    closing.patience = Countdown::start(Some(AFTER_SIGNAL), Instant::now());
+                    closing.counting = true;
                 }
             }
         }
     }
 
-    async fn output_failed(&mut self, error: io::Error) {
+    fn output_failed(&mut self, error: io::Error) {
         self.failure = Some(self.output.failure(error));
-        self.abort(self.settings.close.clone()).await;
+        self.abort(self.settings.close.clone());
     }
 }
 

@@ -25,6 +25,17 @@ pub struct Outbox {
     within_message: bool,
 }
 
+/// What [`Outbox::retract`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retracted {
+    /// Messages, whole in the queue, of which not everything is written.
+    pub ended: u64,
+    /// Whether there is one besides whose end was not in the queue yet.
+    pub begun: bool,
+    /// Payload bytes that were taken back.
+    pub payload: u64,
+}
+
 impl Outbox {
     /// An empty queue for one end of a connection.
     pub fn new(role: Role) -> Self {
@@ -93,24 +104,25 @@ impl Outbox {
         self.frame(Head { fin: true, opcode }, payload);
     }
 
-    /// Takes back every frame of which nothing is written, and counts the data messages that are
-    /// not, or not wholly, written.
-    pub fn retract(&mut self) -> u64 {
+    /// Takes back every frame of which nothing is written.
+    pub fn retract(&mut self) -> Retracted {
         let mut keep = 0;
-        let mut unsent = u64::from(self.within_message);
+        let mut retracted = Retracted { ended: 0, begun: self.within_message, payload: 0 };
         for frame in encode::walk(&self.frames) {
-            let begun = keep < self.written;
-            if begun {
+            if keep < self.written {
                 keep = frame.end;
+            } else if frame.head.opcode < opcode::CLOSE {
+                retracted.payload += frame.payload as u64;
             }
             let is_data = frame.head.opcode < opcode::CLOSE;
             if is_data && frame.head.fin && frame.end > self.written {
-                unsent += 1;
+                retracted.ended += 1;
             }
         }
         self.frames.truncate(keep);
+        self.within_message = false;
         self.advance(0);
-        unsent
+        retracted
     }
 
     fn frame(&mut self, head: Head, payload: &[u8]) {
@@ -139,13 +151,17 @@ mod tests {
         for (written, kept, unsent) in cases {
             let mut outbox = filled();
             outbox.advance(written);
-            assert_eq!(outbox.retract(), unsent, "{written} written");
+            assert_eq!(outbox.retract().ended, unsent, "{written} written");
             assert_eq!(outbox.frames.len(), if kept == written { 0 } else { kept }, "{written}");
         }
         let mut outbox = filled();
         outbox.data(Kind::Binary, b"begun", true, false);
         outbox.advance(24);
-        assert_eq!(outbox.retract(), 1, "a message that was begun and not ended");
+        let expected = Retracted { ended: 0, begun: true, payload: 0 };
+        assert_eq!(outbox.retract(), expected);
+        let mut outbox = filled();
+        outbox.advance(6);
+        assert_eq!(outbox.retract(), Retracted { ended: 2, begun: false, payload: 4 });
     }
 
     #[test]

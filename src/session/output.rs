@@ -1,7 +1,6 @@
 //! The receiving side of a session: messages held while they must be, then written; records of
 //! everything else where they are asked for.
 
-use std::fs::File;
 use std::io;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
@@ -10,7 +9,7 @@ use super::stats::Stats;
 use crate::failure::Failure;
 use crate::input::HOLD;
 use crate::output::encode::Piece;
-use crate::output::writer::Writer;
+use crate::output::writer::{Destination, Writer};
 use crate::output::{Encoder, Encoding};
 use crate::policy::ending::Ending;
 use crate::record::Record;
@@ -28,12 +27,12 @@ pub struct Output {
 }
 
 impl Output {
-    /// An output in this encoding to this file, which has a name for messages.
+    /// An output in this encoding, with a name for messages.
     ///
     /// # Errors
     /// The writer thread could not be started.
-    pub fn start(name: String, encoding: Encoding, file: File) -> io::Result<Self> {
-        Ok(Output { name, encoder: Encoder::new(encoding), writer: Writer::start(file)? })
+    pub fn start(name: String, encoding: Encoding, destination: Destination) -> io::Result<Self> {
+        Ok(Output { name, encoder: Encoder::new(encoding), writer: Writer::start(destination)? })
     }
 
     /// What an error of the writer means.
@@ -75,25 +74,18 @@ pub struct Receiver {
     held: Vec<u8>,
     /// Whether the current message was too large to hold and is being written piece by piece.
     streaming: bool,
-    /// Whether nothing is to be printed any more.
-    muted: bool,
     stats: Rc<Stats>,
 }
 
 impl Receiver {
     /// A receiver; with `needs_whole`, no message is passed on in pieces.
     pub fn new(needs_whole: bool, stats: Rc<Stats>) -> Self {
-        Receiver { needs_whole, held: Vec::new(), streaming: false, muted: false, stats }
+        Receiver { needs_whole, held: Vec::new(), streaming: false, stats }
     }
 
-    /// From now on nothing is printed.
-    pub fn mute(&mut self) {
-        self.muted = true;
-    }
-
-    /// Whether nothing is printed any more.
-    pub fn is_muted(&self) -> bool {
-        self.muted
+    /// Whether a message is written in part.
+    pub fn is_streaming(&self) -> bool {
+        self.streaming
     }
 
     /// Takes a piece of a message.
@@ -101,9 +93,6 @@ impl Receiver {
         Stats::add(&self.stats.bytes_in, piece.payload.len() as u64);
         if self.stats.first_message.get().is_none() {
             self.stats.first_message.set(Some(now));
-        }
-        if self.muted || ending.is_met() {
-            return;
         }
         if piece.first && piece.last {
             return self.whole(piece, ending, output, now);

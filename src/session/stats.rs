@@ -32,6 +32,12 @@ impl Stats {
         counter.set(counter.get() + count);
     }
 
+    /// Messages and payload bytes that were put into the queue were taken out again.
+    pub fn take_back(&self, messages: u64, bytes: u64) {
+        self.messages_out.set(self.messages_out.get() - messages);
+        self.bytes_out.set(self.bytes_out.get() - bytes);
+    }
+
     /// Notes the time from a Ping to its Pong.
     pub fn round_trip(&self, took: Duration) {
         let shortest = self.shortest.get().map_or(took, |shortest| shortest.min(took));

@@ -1,19 +1,22 @@
 //! The closing line: how a session ended, in one line.
 
-use crate::exit::{Answer, Closure, Outcome, Unsent};
+use crate::exit::{Answer, Closure, Codes, Outcome, Unsent};
 use crate::output::escape::one_line;
 use crate::wire::Close;
 use crate::wire::close::{ABNORMAL, NO_CODE, meaning};
 
-/// The line for an outcome.
-pub fn closing_line(outcome: &Outcome) -> String {
+/// The line for an outcome; `expected` are the close codes that were asked for and did not come.
+pub fn closing_line(outcome: &Outcome, expected: Option<&Codes>) -> String {
     let mut line = match (&outcome.closure, outcome.closure.peers_close()) {
         (_, Some(close)) => format!("closed by peer: {}", words(close)),
         (Closure::ByPeer(close), None) => format!("closed by peer: {}", words(close)),
         (Closure::ByUs { sent, answer }, None) => {
             let trouble = match answer {
                 Answer::Close(_) | Answer::NotAwaited => "",
-                Answer::Nothing => "; the peer did not answer our Close in time",
+                Answer::Broken(_) => "; the peer broke the protocol instead of closing",
+                Answer::Nothing => {
+                    "; the peer did not answer our Close in time (--close-timeout waits longer)"
+                }
                 Answer::Lost => "; the connection was lost before the peer's Close came (1006)",
             };
             format!("closed by us: {}{trouble}", words(sent))
@@ -33,10 +36,24 @@ pub fn closing_line(outcome: &Outcome) -> String {
     if let Some(unmet) = &outcome.unmet {
         line.push_str(&format!("; {}", one_line(&unmet.0)));
     }
+    if outcome.cut {
+        line.push_str("; the last message is cut");
+    }
+    if let Some(codes) = expected {
+        line.push_str(&format!("; --expect-close {} was not met", list(codes)));
+    }
     if !outcome.condition_met {
         push_unsent(&mut line, outcome.unsent);
     }
     line
+}
+
+fn list(codes: &Codes) -> String {
+    let spelled = codes.iter().map(|range| match (range.start(), range.end()) {
+        (low, high) if low == high => low.to_string(),
+        (low, high) => format!("{low}-{high}"),
+    });
+    spelled.collect::<Vec<_>>().join(",")
 }
 
 fn words(close: &Close) -> String {
@@ -56,7 +73,7 @@ fn push_unsent(line: &mut String, unsent: Unsent) {
     }
     let plural = if unsent.messages == 1 { "" } else { "s" };
     line.push_str(&match (unsent.messages, unsent.more) {
-        (0, _) => "; not all input was sent".to_owned(),
+        (0, _) => "; the input was not at its end".to_owned(),
         (count, false) => format!("; {count} message{plural} not sent"),
         (count, true) => format!("; {count} message{plural} and the rest of the input not sent"),
     });
@@ -94,7 +111,7 @@ mod tests {
             (
                 by_us(Answer::Nothing),
                 none,
-                "closed by us: 1000 normal closure; the peer did not answer our Close in time",
+                "closed by us: 1000 normal closure; the peer did not answer our Close in time (--close-timeout waits longer)",
             ),
             (
                 by_us(Answer::Lost),
@@ -124,7 +141,7 @@ mod tests {
             (
                 peer(1000, ""),
                 Unsent { messages: 0, more: true },
-                "closed by peer: 1000 normal closure; not all input was sent",
+                "closed by peer: 1000 normal closure; the input was not at its end",
             ),
         ];
         for (closure, unsent, expected) in cases {
@@ -135,8 +152,9 @@ mod tests {
                 condition_met: false,
                 unmet: None,
                 unsent,
+                cut: false,
             };
-            assert_eq!(closing_line(&outcome), expected);
+            assert_eq!(closing_line(&outcome, None), expected);
         }
         let outcome = Outcome {
             closure: by_us(Answer::NotAwaited),
@@ -145,8 +163,11 @@ mod tests {
             condition_met: false,
             unmet: Some(Unmet("-n 2 was not met, messages received: 1".into())),
             unsent: none,
+            cut: false,
         };
         let expected = "closed by us: 1000 normal closure; ended by SIGINT; -n 2 was not met, messages received: 1";
-        assert_eq!(closing_line(&outcome), expected);
+        assert_eq!(closing_line(&outcome, None), expected);
+        let expected = format!("{expected}; --expect-close 1008,4000-4099 was not met");
+        assert_eq!(closing_line(&outcome, Some(&[1008..=1008, 4000..=4099])), expected);
     }
 }

@@ -46,22 +46,21 @@ impl Voice {
         }
     }
 
-    /// Says how the session ended: always when it failed, else to a person or with `-v`.
-    pub fn closing(self, line: &str, failed: bool) {
+    /// What to say of how the session ended: something always when it failed, else to a person or
+    /// with `-v`.
+    pub fn closing(self, line: &str, failed: bool) -> String {
         let wanted = if failed {
             !self.silent || self.show_error
         } else {
             self.verbose || self.has_audience()
         };
-        if wanted {
-            say(line);
-        }
+        if wanted { format!("{line}\n") } else { String::new() }
     }
 
-    /// Says what went wrong and what can be done.
-    pub fn failure(self, failure: &Failure) {
+    /// What to say of what went wrong and what can be done.
+    pub fn failure(self, failure: &Failure) -> String {
         if self.silent && !self.show_error || matches!(failure, Failure::BrokenPipe) {
-            return;
+            return String::new();
         }
         let mut text = format!("wspipe: {failure}");
         if let Failure::Refused(refusal) = failure {
@@ -71,7 +70,8 @@ impl Voice {
             text.push_str("\n  hint: ");
             text.push_str(&hint);
         }
-        say(&text);
+        text.push('\n');
+        text
     }
 
     /// `-v`: where we connect.
@@ -115,7 +115,8 @@ impl Voice {
             push_headers(&mut text, '<', &refusal.headers);
             refusal.body.len().min(SHORT_BODY)
         };
-        for line in refusal.body[..shown].split(|byte| *byte == b'\n') {
+        let body = refusal.body[..shown].trim_ascii_end();
+        for line in body.split(|byte| *byte == b'\n').filter(|_| !body.is_empty()) {
             text.push_str("\n< ");
             escape::bytes(&mut text, line.strip_suffix(b"\r").unwrap_or(line), Layout::OneLine);
         }
@@ -126,9 +127,19 @@ impl Voice {
     }
 }
 
+/// As names of headers go over the wire.
+fn title_case(name: &str) -> String {
+    let capital = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
+    let words: Vec<_> = name
+        .split('-')
+        .map(|word| if word.is_empty() { String::new() } else { capital(word) })
+        .collect();
+    words.join("-")
+}
+
 fn push_headers(text: &mut String, mark: char, headers: &HeaderMap) {
     for (name, value) in headers {
-        text.push_str(&format!("\n{mark} {name}: "));
+        text.push_str(&format!("\n{mark} {}: ", title_case(name.as_str())));
         if value.is_sensitive() {
             text.push_str("(redacted)");
         } else {

@@ -5,9 +5,7 @@ use std::fmt::Write;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use indicatif::{
-    BinaryBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
-};
+use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// How often it is drawn, and how long a send may take before it is drawn at all.
 const TICK: Duration = Duration::from_millis(200);
@@ -37,7 +35,8 @@ pub async fn show_progress(total: Option<u64>, counts: impl Fn() -> Counts) -> I
             return std::future::pending().await;
         }
         bar.0.set_position(now.input);
-        bar.0.set_message(format!("{} messages", now.messages_out));
+        let plural = if now.messages_out == 1 { "" } else { "s" };
+        bar.0.set_message(format!("{} message{plural}", now.messages_out));
         bar.0.tick();
         tokio::time::sleep(TICK).await;
     }
@@ -47,7 +46,7 @@ fn new_bar(total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
         Some(total) => (
             ProgressBar::new(total),
-            "{bytes}/{total_bytes} {bar:20} {percent}% {msg} {rate} {left} left",
+            "{bytes}/{total_bytes} {wide_bar} {percent}% {msg} {rate} {left} left",
         ),
         None => (ProgressBar::new_spinner(), "{spinner} {bytes} {msg} {rate} {elapsed}"),
     };
@@ -59,7 +58,8 @@ fn new_bar(total: Option<u64>) -> ProgressBar {
         .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
             let rest = state.len().unwrap_or_default().saturating_sub(state.pos());
             let seconds = rest as f64 / average(state).max(1.0);
-            let _ = write!(out, "{}", HumanDuration(Duration::from_secs_f64(seconds)));
+            let left = Duration::from_secs(seconds as u64);
+            let _ = write!(out, "{}", humantime::format_duration(left));
         });
     bar.set_style(style);
     bar.set_draw_target(ProgressDrawTarget::stderr());

@@ -52,6 +52,8 @@ pub fn apply_mask(payload: &mut [u8], mask: [u8; 4], offset: usize) {
 pub struct Placed {
     /// What the frame is.
     pub head: Head,
+    /// Bytes of its payload.
+    pub payload: usize,
     /// The position behind its last byte.
     pub end: usize,
 }
@@ -68,7 +70,8 @@ pub fn walk(frames: &[u8]) -> impl Iterator<Item = Placed> + '_ {
             len => (0, len as usize),
         };
         at += 2 + length_len + mask_len + payload;
-        Some(Placed { head: Head { fin: first & 0x80 != 0, opcode: first & 0x0f }, end: at })
+        let head = Head { fin: first & 0x80 != 0, opcode: first & 0x0f };
+        Some(Placed { head, payload, end: at })
     })
 }
 

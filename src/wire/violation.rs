@@ -13,10 +13,10 @@ pub enum Violation {
     #[error("a frame with the reserved opcode {0} (RFC 6455 section 5.2)")]
     ReservedOpcode(u8),
     /// Section 5.1: a server does not mask.
-    #[error("a masked frame from a server (RFC 6455 section 5.1)")]
+    #[error("a masked frame, but a server does not mask (RFC 6455 section 5.1)")]
     Masked,
     /// Section 5.1: a client masks.
-    #[error("a frame without a mask from a client (RFC 6455 section 5.1)")]
+    #[error("a frame without a mask, but a client masks (RFC 6455 section 5.1)")]
     NotMasked,
     /// Section 5.5: control frames carry at most 125 bytes.
     #[error("a control frame of more than 125 bytes (RFC 6455 section 5.5)")]
