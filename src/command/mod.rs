@@ -6,6 +6,7 @@ mod report;
 mod run;
 mod serve;
 mod sources;
+mod stderr;
 
 use std::time::Instant;
 

@@ -137,7 +137,8 @@ fn close_record(closure: &Closure) -> Record<'_> {
 #[derive(Debug, Default)]
 pub struct Words {
     stdout: String,
-    stderr: String,
+    /// For stderr.
+    pub stderr: String,
 }
 
 impl Words {
@@ -146,9 +147,14 @@ impl Words {
         Words { stdout: String::new(), stderr }
     }
 
-    /// Writes them. Where nobody takes them there is nobody to tell.
+    /// Writes them all.
     pub fn say(&self) {
         let _ = io::stderr().lock().write_all(self.stderr.as_bytes());
+        self.print();
+    }
+
+    /// Writes those for stdout. Where nobody takes them there is nobody to tell.
+    pub fn print(&self) {
         let mut stdout = io::stdout().lock();
         let _ = stdout.write_all(self.stdout.as_bytes()).and_then(|()| stdout.flush());
     }

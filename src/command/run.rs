@@ -9,11 +9,12 @@ use anyhow::Context as _;
 use super::plan::{Plan, Talk};
 use super::report::{End, report};
 use super::serve;
+use super::stderr::Stderr;
 use crate::exit::{self, Asked, Exit, Outcome};
 use crate::failure::Failure;
-use crate::handshake::{Location, Request, Target};
+use crate::handshake::{Location, Request, Step, Target};
 use crate::input::reader::Reader;
-use crate::net::{self, Opened, Step, Steps};
+use crate::net::{self, Opened, Steps};
 use crate::record::{Open, OpenTiming, Record};
 use crate::session::{Ends, Interrupts, Output, Session, Stats};
 use crate::ui::{Counts, Voice, show_progress};
@@ -41,6 +42,7 @@ pub struct Opening {
 pub async fn run(plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failure> {
     let mut interrupts =
         Interrupts::new(start, plan.max_time).context("cannot listen for signals")?;
+    let mut stderr = Stderr::default();
     let stats = Rc::new(Stats::default());
     let url = plan.talk.target.as_ref().map(Request::shown_url).unwrap_or_default();
     let mut opening = Opening { url, ..Opening::default() };
@@ -49,13 +51,19 @@ pub async fn run(plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failu
     let mut output = Output::start(plan.output_name, plan.encoding, plan.output)
         .context("cannot start a thread")?;
 
-    let end = attempt(plan.talk, voice, &mut interrupts, &mut output, &stats, &mut opening).await;
+    let end =
+        attempt(plan.talk, voice, &mut interrupts, &mut output, &mut stderr, &stats, &mut opening)
+            .await;
     let mut end = end.unwrap_or_else(End::failed);
     end.record(&mut output);
     drain(&mut end, &mut output, &mut interrupts).await;
     let words = report(&end, voice, write_out.as_ref(), start, &stats, &opening);
-    // A thread, since whoever reads stderr may be stuck while time limits and signals are not.
-    let said = tokio::task::spawn_blocking(move || words.say());
+    stderr.say(&words.stderr);
+    let said = async {
+        stderr.said().await;
+        // Waiting for a stdout that is stuck must not keep signals and time limits from ending it.
+        tokio::task::spawn_blocking(move || words.print()).await
+    };
     unless_interrupted(said, LAST_WORDS, &mut end, &mut interrupts).await;
     Ok(end.exit)
 }
@@ -65,6 +73,7 @@ async fn attempt(
     voice: Voice,
     interrupts: &mut Interrupts,
     output: &mut Output,
+    stderr: &mut Stderr,
     stats: &Rc<Stats>,
     opening: &mut Opening,
 ) -> Result<End, Failure> {
@@ -79,13 +88,13 @@ async fn attempt(
         Target::Echo => serve::start_echo().await?,
     };
     let opened = tokio::select! {
-        opened = open(&location, &talk.request, talk.limits, voice, opening) => opened?,
+        opened = open(&location, &talk.request, talk.limits, voice, stderr, opening) => opened?,
         interrupt = interrupts.next() => return Ok(End::interrupted(interrupt)),
     };
     announce(&opened, output, opening, begun);
     output.writer.begin();
     if let Some(banner) = talk.banner {
-        voice.note(&format!("connected to {}; {banner}", opening.url));
+        stderr.say(&voice.note(&format!("connected to {}; {banner}", opening.url)));
     }
 
     let ends = Ends { feed: talk.feed, reader, output, stats: Rc::clone(stats) };
@@ -117,27 +126,24 @@ async fn open(
     request: &Request,
     limits: net::Limits,
     voice: Voice,
+    stderr: &mut Stderr,
     opening: &mut Opening,
 ) -> Result<Opened, Failure> {
     let mut tell = |step: Step| {
         let now = Some(Instant::now());
-        match step {
-            Step::Resolved(addresses) => {
-                opening.steps.resolved = now;
-                voice.resolved(addresses);
-            }
+        match &step {
+            Step::Resolved(_) => opening.steps.resolved = now,
             Step::Connected(peer) => {
                 opening.steps.connected = now;
-                opening.peer = Some(peer);
-                voice.connected(peer);
+                opening.peer = Some(*peer);
             }
-            Step::Request(location, headers) => voice.request(location, headers),
+            Step::Request(..) => {}
             Step::Answer(parts) => {
                 opening.steps.upgraded = now;
                 opening.status = parts.status.as_u16();
-                voice.answer(parts);
             }
         }
+        stderr.say(&voice.step(&step));
     };
     net::open(location, request, limits, &mut tell).await
 }

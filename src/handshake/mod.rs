@@ -4,9 +4,11 @@
 mod accept;
 mod request;
 mod response;
+mod step;
 mod target;
 
 pub use accept::{accept, reject};
 pub use request::{Credentials, HeaderLine, Request, Secret};
 pub use response::{Accepted, HandshakeFault, Refusal, judge};
+pub use step::Step;
 pub use target::{Location, Target, TargetError};

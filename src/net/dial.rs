@@ -15,9 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
 use url::Host;
 
-use super::{Limits, Step};
+use super::Limits;
 use crate::failure::{Failure, root_cause};
-use crate::handshake::Location;
+use crate::handshake::{Location, Step};
 
 /// Connects to a host; when it has addresses of both families, they race (RFC 8305).
 pub async fn dial(

@@ -4,19 +4,16 @@
 mod dial;
 mod upgrade;
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyper::header::HeaderMap;
-use hyper::http::response;
 use tokio::net::TcpStream;
 
 pub use dial::listen;
 pub use upgrade::{ServerSide, accept};
 
 use crate::failure::{Failure, TimeLimit};
-use crate::handshake::{Accepted, Location, Request};
+use crate::handshake::{Accepted, Location, Request, Step};
 
 /// How to reach a server.
 #[derive(Clone, Copy, Debug)]
@@ -36,19 +33,6 @@ pub struct Steps {
     pub connected: Option<Instant>,
     /// The upgrade was answered.
     pub upgraded: Option<Instant>,
-}
-
-/// What happens on the way, for `-v` and `-w`.
-#[derive(Debug)]
-pub enum Step<'a> {
-    /// The name has these addresses.
-    Resolved(&'a [SocketAddr]),
-    /// TCP is connected to this one.
-    Connected(SocketAddr),
-    /// This is asked.
-    Request(&'a Location, &'a HeaderMap),
-    /// This is the answer.
-    Answer(&'a response::Parts),
 }
 
 /// An open WebSocket connection, before the first frame.

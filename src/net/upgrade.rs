@@ -17,9 +17,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
-use super::{Opened, Step};
+use super::Opened;
 use crate::failure::{Failure, root_cause};
-use crate::handshake::{self, HandshakeFault, Location, Refusal};
+use crate::handshake::{self, HandshakeFault, Location, Refusal, Step};
 
 /// Bytes of a refusal's body that are kept.
 const MAX_BODY: usize = 64 * 1024;

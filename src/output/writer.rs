@@ -84,6 +84,14 @@ impl Writer {
         self.buffer.len() >= FULL && self.spare.is_empty()
     }
 
+    /// Takes back what the thread has written meanwhile; for an output whose failures do not matter.
+    pub fn reclaim(&mut self) {
+        while let Ok(result) = self.returned.try_recv() {
+            self.in_flight -= 1;
+            self.spare.extend(result);
+        }
+    }
+
     /// Whether everything is written.
     pub fn is_dry(&self) -> bool {
         self.buffer.is_empty() && self.in_flight == 0

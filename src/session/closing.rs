@@ -33,8 +33,9 @@ pub struct Closing {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
-    /// Queues our Close behind what is queued, once.
-    pub(super) fn begin_close(&mut self, close: Close) {
+    /// Queues our Close behind what is queued, once; if nothing leaves for so long, the peer is
+    /// given up.
+    fn queue_close(&mut self, close: Close, stalled: Option<Duration>) {
         if self.closing.is_some() || self.closure.is_some() {
             return;
         }
@@ -43,9 +44,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         self.closing = Some(Closing {
             sent: close,
             end: self.link.outbox.added(),
-            patience: Countdown::start(self.settings.close_timeout, Instant::now()),
+            patience: self.countdown(stalled),
             counting: false,
         });
+    }
+
+    /// Closes because the session has done what was asked.
+    pub(super) fn begin_close(&mut self, close: Close) {
+        self.queue_close(close, self.settings.close_timeout);
+    }
+
+    /// Closes because the input is over. What came before is sent, however slow the peer.
+    pub(super) fn close_after_input(&mut self, close: Close) {
+        self.queue_close(close, None);
+    }
+
+    /// A clock for the peer's silence.
+    pub(super) fn countdown(&self, limit: Option<Duration>) -> Countdown {
+        let now = Instant::now();
+        let mut countdown = Countdown::start(limit, now);
+        if self.held {
+            countdown.hold(now);
+        }
+        countdown
     }
 
     /// Whether the answer to our Close did not come in time.
@@ -83,13 +104,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     /// The connection is failed (RFC 6455 section 7.1.7). Once an end condition was met, that is
     /// only trouble in the closing handshake.
     pub(super) fn violated(&mut self, violation: Violation) {
-        let sent = self.close_now(|_| Close::new(violation.close_code(), ""));
-        self.closure = Some(if self.ending.is_done() {
-            let sent = sent.unwrap_or_else(|| self.settings.close.clone());
-            Closure::ByUs { sent, answer: Answer::Broken(violation) }
+        if self.ending.is_done() {
+            let asked = self.settings.close.clone();
+            let sent = self.close_now(|sent| sent.unwrap_or(&asked).clone()).unwrap_or(asked);
+            self.closure = Some(Closure::ByUs { sent, answer: Answer::Broken(violation) });
         } else {
-            Closure::Violated(violation)
-        });
+            self.close_now(|_| Close::new(violation.close_code(), ""));
+            self.closure = Some(Closure::Violated(violation));
+        }
     }
 
     /// The connection is gone.

@@ -270,7 +270,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 reader.recycle(block.data);
             }
             if let Some(close) = close {
-                self.begin_close(close.unwrap_or_else(|| self.settings.close.clone()));
+                self.close_after_input(close.unwrap_or_else(|| self.settings.close.clone()));
             } else if let Err(error) = result {
                 self.input_failed(error.into());
             } else if let Some(block) = self.reader.as_mut().and_then(Reader::try_next) {
@@ -286,7 +286,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     fn input_failed(&mut self, failure: Failure) {
         self.reader = None;
         self.failure.get_or_insert(failure);
-        self.begin_close(self.settings.close.clone());
+        self.close_after_input(self.settings.close.clone());
     }
 
     fn moved(&mut self, moved: Moved) {
@@ -294,7 +294,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             self.wrote();
         }
         if self.link.write_failed() && (self.give_up.is_none() || moved.read.is_some()) {
-            self.give_up = Some(Countdown::start(Some(PARTING), Instant::now()));
+            self.give_up = Some(self.countdown(Some(PARTING)));
         }
         match moved.read {
             None => {}
@@ -312,11 +312,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             self.ping_end = None;
             keepalive.ping_left(Instant::now());
         }
+        let has_left = self.closing.as_ref().is_some_and(|closing| closing.end <= written);
+        let answer = self.countdown(self.settings.close_timeout);
         if let Some(closing) = &mut self.closing
             && !closing.counting
         {
-            closing.patience.restart(Instant::now());
-            closing.counting = closing.end <= written;
+            closing.counting = has_left;
+            if has_left {
+                closing.patience = answer;
+            } else {
+                closing.patience.restart(Instant::now());
+            }
         }
         if self.link.outbox.has_room_for_control()
             && let Some(payload) = self.unanswered_ping.take()

@@ -1,22 +1,20 @@
-//! What is said to a person on stderr, and `-w`. Everything that comes from the peer is escaped,
+//! The words for stderr, the progress bar, and `-w`. Everything that comes from the peer is escaped,
 //! on a line that begins with our own text.
 
 mod closing;
 mod progress;
 mod write_out;
 
-use std::io::{self, IsTerminal as _, Write as _};
-use std::net::SocketAddr;
+use std::io::{self, IsTerminal as _};
 
 use hyper::header::{HeaderMap, HeaderValue};
-use hyper::http::response;
 
 pub use closing::closing_line;
 pub use progress::{Counts, show_progress};
 pub use write_out::{Facts, WriteOut};
 
 use crate::failure::Failure;
-use crate::handshake::{Location, Refusal};
+use crate::handshake::{Refusal, Step};
 use crate::output::escape::{self, Layout};
 
 /// Bytes of a refusal's body that are shown without `-v`.
@@ -39,11 +37,9 @@ impl Voice {
         !self.silent && io::stderr().is_terminal()
     }
 
-    /// Says something that a person at a terminal wants to know.
-    pub fn note(self, text: &str) {
-        if self.has_audience() {
-            say(text);
-        }
+    /// Something that a person at a terminal wants to know.
+    pub fn note(self, text: &str) -> String {
+        if self.has_audience() { format!("{text}\n") } else { String::new() }
     }
 
     /// What to say of how the session ended: something always when it failed, else to a person or
@@ -74,37 +70,30 @@ impl Voice {
         text
     }
 
-    /// `-v`: where we connect.
-    pub fn resolved(self, addresses: &[SocketAddr]) {
-        if self.verbose {
-            let list: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-            say(&format!("* resolved to {}", list.join(", ")));
+    /// `-v`: a step of the opening.
+    pub fn step(self, step: &Step) -> String {
+        if !self.verbose {
+            return String::new();
         }
-    }
-
-    /// `-v`: where we are connected.
-    pub fn connected(self, peer: SocketAddr) {
-        if self.verbose {
-            say(&format!("* connected to {peer}"));
-        }
-    }
-
-    /// `-v`: what we ask.
-    pub fn request(self, location: &Location, headers: &HeaderMap) {
-        if self.verbose {
-            let mut text = format!("> GET {} HTTP/1.1", location.resource);
-            push_headers(&mut text, '>', headers);
-            say(&text);
-        }
-    }
-
-    /// `-v`: what is answered.
-    pub fn answer(self, parts: &response::Parts) {
-        if self.verbose {
-            let mut text = format!("< {:?} {}", parts.version, parts.status);
-            push_headers(&mut text, '<', &parts.headers);
-            say(&text);
-        }
+        let mut text = match step {
+            Step::Resolved(addresses) => {
+                let list: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+                format!("* resolved to {}", list.join(", "))
+            }
+            Step::Connected(peer) => format!("* connected to {peer}"),
+            Step::Request(location, headers) => {
+                let mut text = format!("> GET {} HTTP/1.1", location.resource);
+                push_headers(&mut text, '>', headers);
+                text
+            }
+            Step::Answer(parts) => {
+                let mut text = format!("< {:?} {}", parts.version, parts.status);
+                push_headers(&mut text, '<', &parts.headers);
+                text
+            }
+        };
+        text.push('\n');
+        text
     }
 
     fn refusal(self, refusal: &Refusal) -> String {
@@ -147,9 +136,4 @@ fn push_headers(text: &mut String, mark: char, headers: &HeaderMap) {
         }
     }
     text.push_str(&format!("\n{mark}"));
-}
-
-/// Writes lines to stderr. Where nobody can read them there is nobody to tell.
-fn say(text: &str) {
-    let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
