@@ -407,6 +407,121 @@ fn trouble_after_a_met_condition_is_only_said() {
 }
 
 #[test]
+fn a_violation_after_a_met_condition_is_only_said() {
+    let masked = [&[0x80 | TEXT, 0x82, 1, 2, 3, 4], &b"hi"[..]].concat();
+    let cases = [
+        ("100 MB announced", header(0x80 | BINARY, 100 << 20)),
+        ("reserved bits", frame(0xf0 | TEXT, b"hi")),
+        ("invalid UTF-8", frame(0x80 | TEXT, b"a\xff")),
+        ("a masked frame", masked),
+    ];
+    let conditions: [&[&str]; 2] = [&["-n", "1"], &["--until", "one"]];
+    for (case, bytes) in cases {
+        for condition in conditions {
+            for format in ["text", "jsonl"] {
+                let bytes = bytes.clone();
+                let peer = Peer::start(move |wire| {
+                    wire.accept();
+                    wire.send([text("one"), bytes].concat());
+                    wire.read_to_close();
+                    wire.end();
+                });
+                let url = peer.url();
+                let args = ["listen", "--close-timeout", "300ms", "--format", format, &url];
+                let output = run([&args, condition].concat()).case(case).output();
+                // Only a trouble that comes in time is met, and then said with -v.
+                let wanted = ends(0).with_stderr_checked_apart();
+                if format == "text" {
+                    output.check(wanted.printing("one\n"));
+                } else {
+                    output.check(wanted.with_stdout_checked_apart());
+                    let records = output.stdout_text();
+                    let of = |event| records.matches(&format!(r#""event":"{event}""#)).count();
+                    assert_eq!((of("message"), of("failure")), (1, 0), "{}", output.report());
+                }
+                peer.seen().close();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_close_behind_the_last_message_counts_though_input_is_endless() {
+    let cases = [
+        ("one packet", true, close(1000, ""), 0),
+        ("two packets", false, close(1000, ""), 0),
+        ("a rejection", true, close(1008, "too much"), 108),
+    ];
+    for (case, one_packet, bytes, exit) in cases {
+        let peer = Peer::start(move |wire| {
+            wire.accept();
+            wire.expect_text("y");
+            if one_packet {
+                wire.send([text("one"), bytes].concat());
+            } else {
+                wire.send(text("one"));
+                wire.try_send(bytes);
+            }
+            wire.read_to_close();
+            wire.end();
+        });
+        let mut running = run(["connect", "-n", "1", &peer.url()]).case(case).stdin_held().start();
+        let mut stdin = running.take_stdin();
+        let yes = std::thread::spawn(move || while stdin.write_all(b"y\ny\ny\ny\n").is_ok() {});
+        let wanted = ends(exit).printing("one\n");
+        running.output().check(match exit {
+            0 => wanted,
+            _ => wanted.saying(&["closed by peer", "1008"]),
+        });
+        yes.join().unwrap();
+        peer.seen();
+    }
+}
+
+#[test]
+fn a_line_without_its_end_is_unsent_when_the_peer_closes() {
+    // What an open stdin still holds is owed by `send` alone.
+    let cases = [
+        ("connect", "1 message not sent"),
+        ("send", "1 message and the rest of the input not sent"),
+    ];
+    for (command, counted) in cases {
+        let (written, told) = std::sync::mpsc::channel();
+        let peer = Peer::start(move |wire| {
+            wire.accept();
+            wire.expect_text("hello");
+            told.recv_timeout(support::DEADLINE).expect("the line is written");
+            wire.send(close(1000, ""));
+            wire.read_to_close();
+            wire.end();
+        });
+        let mut running = run([command, &peer.url()]).stdin_held().start();
+        running.write("hello\nabc");
+        written.send(()).unwrap();
+        let output = running.output();
+        output.check(ends(4).saying(&["closed by peer", counted]));
+        peer.seen();
+    }
+}
+
+#[test]
+fn a_ping_after_our_close_is_answered() {
+    for command in 1..3 {
+        let peer = Peer::start(move |wire| {
+            greeted(wire, command);
+            wire.expect_close(1000);
+            wire.send(support::ping(b"still there?"));
+            wire.expect_pong(b"still there?");
+            wire.send(close(1000, ""));
+            wire.end();
+        });
+        let run = commands(&peer.url()).into_iter().nth(command).unwrap();
+        run.output().check(ends(0));
+        peer.seen();
+    }
+}
+
+#[test]
 fn a_close_that_crosses_ours_counts() {
     let cases = [
         ("policy violation", close(1008, "rejected"), 108),
@@ -536,11 +651,12 @@ fn a_close_while_input_is_unsent_counts_what_was_not_sent() {
             });
             let url = peer.url();
             let args = [command, &url, "-d", "small", "-d", &large, "-d", "last"];
-            let output = run(args).arg("--close-timeout").arg("200ms").case(case).output();
+            let counting = ["--close-timeout", "200ms", "-w", "%{messages_out}"];
+            let output = run([&args[..], &counting].concat()).case(case).output();
             over.send(()).unwrap();
             let counted: &[&str] =
                 if exit == 4 { &["closed by peer", "2 messages", "not sent"] } else { &["1008"] };
-            output.check(ends(exit).saying(counted));
+            output.check(ends(exit).printing("1").saying(counted));
             peer.seen();
         }
     }
@@ -681,6 +797,17 @@ fn expect_close_judges_the_code() {
     ending(&["--expect-close", "1008"], close_without_code(), 4);
     ending(&["--expect-close", "1005"], close_without_code(), 0);
     ending(&["--expect-close", "1000"], close(1000, ""), 0);
+}
+
+#[test]
+fn an_unmet_expect_close_is_named() {
+    let peer = Peer::start(|wire| {
+        wire.accept_with(&close(1000, ""));
+        wire.end();
+    });
+    let output = run(["listen", "--expect-close", "1008", &peer.url()]).output();
+    output.check(ends(4).saying(&["closed by peer: 1000", "--expect-close 1008"]));
+    peer.seen();
 }
 
 #[test]

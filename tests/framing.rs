@@ -275,6 +275,20 @@ fn records_say_what_to_send() {
             &[b"a", b"b"],
         ),
         (
+            "an empty line is skipped",
+            &["--jsonl"],
+            b"\n{\"text\":\"a\"}\n\n\r\n{\"text\":\"b\"}\n\n",
+            TEXT,
+            &[b"a", b"b"],
+        ),
+        (
+            "a loss is skipped",
+            &["--jsonl"],
+            b"{\"text\":\"a\"}\n{\"event\":\"close\",\"code\":1006}\n{\"text\":\"b\"}\n",
+            TEXT,
+            &[b"a", b"b"],
+        ),
+        (
             "one side of a recording",
             &["--jsonl", "--only-from", "us"],
             b"{\"from\":\"us\",\"text\":\"a\"}\n{\"from\":\"peer\",\"text\":\"b\"}\n",
@@ -479,6 +493,23 @@ fn a_message_of_less_than_1_mib_is_sent_valid_or_not_at_all() {
 }
 
 #[test]
+fn an_encoding_of_less_than_1_mib_is_sent_valid_or_not_at_all() {
+    // Longer than 1 MiB before it is decoded, and shorter after.
+    for (encoding, digit) in [("hex", b'6'), ("base64", b'A')] {
+        let mut input = vec![digit; 1_200_000];
+        *input.last_mut().unwrap() = b'!';
+        let peer = Peer::start(|wire| {
+            wire.accept();
+            wire.finish_if_asked();
+        });
+        let output = run(["send", "--decode", encoding, &peer.url()]).stdin(&input).output();
+        output.check(ends(26).saying(&["message 1", "byte 1200000"]));
+        let opcodes: Vec<_> = peer.seen().frames.iter().map(|frame| frame.opcode).collect();
+        assert_eq!(opcodes, [CLOSE], "{encoding}");
+    }
+}
+
+#[test]
 fn a_bad_byte_late_in_a_large_message_ends_it_unfinished() {
     let mut input = vec![b'x'; 5 << 20];
     input.push(0xff);
@@ -651,6 +682,7 @@ fn input_that_would_have_to_be_guessed_at_is_refused() {
         ("an argument with -d", &["send", "ws://127.0.0.1:1/", "one", "-d", "two"]),
         ("another encoding", &["send", "--decode", "rot13", "ws://127.0.0.1:1/"]),
         ("two framings", &["send", "--lines", "--whole", "ws://127.0.0.1:1/"]),
+        ("lines of a whole", &["connect", "--lines", "-d", "@-", "ws://127.0.0.1:1/"]),
         ("sides without records", &["send", "--only-from", "them", "--jsonl", "ws://127.0.0.1:1/"]),
     ];
     for (case, args) in cases {

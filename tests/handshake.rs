@@ -326,6 +326,7 @@ fn a_malformed_url_ends_with_3() {
     for url in [
         "ws://",
         "ws:///path",
+        "ws:/h/",
         "ws://host:99999/",
         "ws://host:port/",
         "ws://h/#frag",
@@ -338,6 +339,16 @@ fn a_malformed_url_ends_with_3() {
             run([command, url]).stdin("hello\n").output().check(ends(3).saying(&[]));
         }
     }
+}
+
+#[test]
+fn a_lone_port_is_no_url_and_a_hint_says_what_is() {
+    run(["listen", "9000"]).output().check(ends(3).saying(&["localhost:9000"]));
+}
+
+#[test]
+fn a_command_that_is_misspelt_is_suggested() {
+    run(["conect", "ws://x"]).output().check(ends(2).saying(&["'connect'"]));
 }
 
 #[test]
@@ -418,13 +429,14 @@ fn each_connection_has_a_key_of_its_own() {
 
 #[test]
 fn other_forms_of_a_url_mean_the_same() {
-    let forms: [(&str, &str); 6] = [
+    let forms: [(&str, &str); 7] = [
         ("ws://{}", "/"),
         ("WS://{}/", "/"),
         ("http://{}/x", "/x"),
         ("{}", "/"),
         ("{}/x/y?z", "/x/y?z"),
         ("ws://{}?q", "/?q"),
+        ("{}/?next=http://x", "/?next=http://x"),
     ];
     for (form, path) in forms {
         let seen = seen_by_the_peer(|peer| form.replace("{}", &peer.address.to_string()), &[]);

@@ -9,6 +9,7 @@ use std::sync::mpsc::channel;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::Value;
 use support::{
     BINARY, CONTINUATION, DEADLINE, Output, Peer, TEXT, binary, close, dies_by, ends, frame, ping,
@@ -85,6 +86,9 @@ fn raw_is_the_default_of_byte_streams_in_a_pipe() {
     let cases: &[(&[&str], &[u8], &[u8])] = &[
         (&["connect", "--binary", "--lines", "-n", "2"], b"a\nb\n", b"ab"),
         (&["connect", "--chunk", "2", "-n", "2"], b"abc", b"abc"),
+        (&["connect", "--chunk", "2", "--text", "-n", "2"], b"abc", b"ab\nc\n"),
+        (&["connect", "-0", "--binary", "-n", "2"], b"a\0\xff", b"a\0\xff\0"),
+        (&["connect", "--print0", "--format", "raw", "-n", "2"], b"a\nb\n", b"a\0b\0"),
         (&["connect", "--stream", "-n", "1"], b"abc\xff", b"abc\xff"),
         (&["connect", "--decode", "hex", "-n", "1"], b"00ff", b"00ff\n"),
         (&["connect", "--stream", "-n", "1", "--format", "hex"], b"abc", b"616263\n"),
@@ -155,6 +159,48 @@ fn o_writes_to_a_file_instead() {
     let path = path.to_str().unwrap();
     listen(&["--binary", "-o", path], mixed()).check(ends(0));
     assert_eq!(fs::read(path).unwrap(), b"hia\nb\0\x01\xff");
+}
+
+#[test]
+fn o_empties_a_file_only_for_a_session() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("out");
+    fs::write(&path, "precious").unwrap();
+    let o = ["-o", path.to_str().unwrap()];
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refused = run(["listen", &format!("ws://{nobody}/")].iter().chain(&o)).output();
+    refused.check(ends(7).saying(&[&nobody.to_string()]));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    listen(&o, b"").check(ends(0));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "");
+}
+
+#[test]
+fn o_takes_a_dash_for_stdout() {
+    let folder = TempDir::new().unwrap();
+    let output = run(["listen", "-o", "-", "-d", "one", "-n", "1", "echo:"]);
+    output.directory(folder.path()).output().check(ends(0).printing("one\n"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a file was made");
+}
+
+#[test]
+fn a_fifo_without_its_other_end_is_a_time_limit() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("fifo");
+    mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+    let (fifo, at) = (path.to_str().unwrap(), format!("@{}", path.display()));
+    let limited = ["listen", "-m", "500ms", "echo:"];
+    run(limited.iter().chain(&["-o", fifo])).output().check(ends(28).saying(&[]));
+    run(limited.iter().chain(&["-d", &at])).output().check(ends(28).saying(&[]));
+
+    let from = path.clone();
+    let reader = std::thread::spawn(move || fs::read_to_string(from).unwrap());
+    run(["send", "-n", "1", "-o", fifo, "echo:", "hi"]).output().check(ends(0));
+    assert_eq!(reader.join().unwrap(), "hi\n");
+    let writer = std::thread::spawn(move || fs::write(path, "ho").unwrap());
+    let output = run(["listen", "-n", "1", "-d", &at, "echo:"]).output();
+    output.check(ends(0).printing("ho\n"));
+    writer.join().unwrap();
 }
 
 #[test]
@@ -450,6 +496,23 @@ fn jsonl_has_a_record_for_all_that_happens() {
 }
 
 #[test]
+fn jsonl_has_no_record_of_what_comes_after_the_last_message_but_the_close() {
+    let peer = Peer::start(|wire| {
+        wire.accept();
+        wire.send([text("one"), ping(b"late")].concat());
+        wire.read_to_close();
+        wire.send([ping(b"later"), close(1000, "")].concat());
+        wire.end();
+    });
+    let output = run(["listen", "-n", "1", "--format", "jsonl", &peer.url()]).output();
+    output.check(ends(0).with_stdout_checked_apart());
+    let records = records(&output);
+    let events: Vec<_> = records.iter().map(|record| record["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["open", "message", "close"], "{}", output.report());
+    peer.seen();
+}
+
+#[test]
 fn jsonl_names_the_subprotocol() {
     let peer = Peer::start(|wire| {
         wire.request();
@@ -659,6 +722,22 @@ fn w_works_for_a_run_that_failed() {
     let printed = output.stdout_text();
     let message = printed.strip_prefix(&format!("6 {url} 0 ")).expect("the format");
     assert!(message.contains("nosuchhost.invalid"), "{message}");
+}
+
+#[test]
+fn w_is_printed_for_a_run_that_never_came_to_a_session() {
+    let cases: &[(&[&str], i32)] = &[
+        (&["listen", "ws://host:port/"], 3),
+        (&["send", "echo:", "-d", "@/no/such/file"], 26),
+        (&["listen", "echo:", "-o", "/no/such/folder/out"], 23),
+        (&["listen", "echo:", "-d", "one", "-o", "/dev/full"], 23),
+        (&["send", "echo:", "--binary"], 2),
+    ];
+    for (args, code) in cases {
+        let args = [args, &["-w", r"%{exitcode}\n"][..]].concat();
+        let output = run(args).stdin("a\n").output();
+        output.check(ends(*code).printing(format!("{code}\n")).saying(&[]));
+    }
 }
 
 #[test]

@@ -223,6 +223,71 @@ fn slow_reader(run: Run, bytes: u64) -> u64 {
     memory
 }
 
+/// What the kernel still holds of what was written here, in bytes.
+fn unacknowledged(stream: &TcpStream) -> u64 {
+    let port = |address: &str| u16::from_str_radix(address.rsplit_once(':')?.1, 16).ok();
+    let ours = stream.local_addr().unwrap().port();
+    let theirs = stream.peer_addr().unwrap().port();
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the table of connections");
+    let mut rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let row = rows.find(|row| (port(row[1]), port(row[2])) == (Some(ours), Some(theirs)));
+    let row = row.expect("the connection is in the table");
+    u64::from_str_radix(row[4].split_once(':').unwrap().0, 16).unwrap()
+}
+
+#[test]
+fn what_arrived_is_printed_though_writing_failed_while_stdout_was_full() {
+    const LINES: u64 = 5000;
+    let lines = Lines::of(LINES * Lines::LENGTH as u64);
+    let (stalls, stalled) = channel();
+    let (arrived, all_arrived) = channel();
+    let peer = Peer::start(move |wire| {
+        wire.accept();
+        wire.expect_text("never read to its end");
+        pour(wire, &Lines::of(LINES * Lines::LENGTH as u64), &stalls);
+        // The kernel may have room for all.
+        stalls.send(0).unwrap();
+        wire.send(close(1008, "too much"));
+        // A reset discards what the program's kernel has not taken.
+        let stream = wire.stream();
+        while unacknowledged(&stream) > 0 {
+            thread::yield_now();
+        }
+        arrived.send(()).unwrap();
+        // The socket is closed with input unread, which resets it.
+    });
+    let input = "never read to its end\n".repeat(1 << 20);
+    let run = run(["connect", &peer.url()]).stdin(input).stdout_unread();
+    let mut running = run.start();
+    let mut stdout = BufReader::new(running.take_stdout());
+    stalled.recv_timeout(DEADLINE).expect("a full stdout stops the reading");
+
+    let mut read = 0;
+    let mut next_line = || {
+        let mut line = Vec::new();
+        stdout.read_until(b'\n', &mut line).expect("a line");
+        assert_eq!(line.pop(), Some(b'\n'), "stdout ended at line {read}");
+        lines.check(read, &line);
+        read += 1;
+        read
+    };
+    while all_arrived.try_recv().is_err() {
+        assert!(next_line() < LINES, "stdout was never full again");
+    }
+    peer.seen();
+    // In all, slower than a connection may be that cannot be written to.
+    while let read = next_line()
+        && read < LINES
+    {
+        if read % 250 == 0 {
+            thread::sleep(Duration::from_millis(300));
+        }
+    }
+    let rest = stdout.read_until(b'\n', &mut Vec::new()).unwrap();
+    assert_eq!(rest, 0, "more than was sent");
+    running.output().check(ends(108).saying(&["closed by peer", "1008", "too much"]));
+}
+
 /// Fills stdin with all lines, telling the first stall.
 fn fill(mut stdin: ChildStdin, lines: &Lines, stalled: &Sender<u64>) {
     // A pipe that is ready takes so much without blocking.

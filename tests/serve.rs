@@ -125,6 +125,13 @@ fn an_address_that_is_taken_ends_with_7() {
 }
 
 #[test]
+fn what_is_no_address_ends_with_2() {
+    for address in ["foo", "99999"] {
+        run(["serve", address]).output().check(ends(2).saying(&[address]));
+    }
+}
+
+#[test]
 fn the_command_decides_the_exit_code() {
     for (script, code) in [("exit 0", 0), ("exit 1", 1), ("exit 7", 7), ("exit 255", 255)] {
         run(["serve", "--", "sh", "-c", script]).output().check(ends(code));

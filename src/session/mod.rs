@@ -154,6 +154,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             self.output.writer.flush();
             if self.closure.is_none() {
                 self.wait(interrupts).await;
+                // With work always at hand we would never wait, and the runtime would look at
+                // signals, timers and sockets only now and then.
+                tokio::task::yield_now().await;
             }
         }
         self.part(interrupts).await;

@@ -114,6 +114,11 @@ impl Run {
         self
     }
 
+    pub fn stderr_file(mut self, file: File) -> Self {
+        self.stderr = Screen::File(file);
+        self
+    }
+
     pub fn stderr_terminal(mut self) -> Self {
         self.stderr = Screen::Terminal(Terminal::open());
         self
