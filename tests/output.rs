@@ -756,6 +756,25 @@ fn nothing_but_messages_is_on_stdout_even_with_v() {
 }
 
 #[test]
+fn v_shows_the_handshake_while_the_session_is_open() {
+    let (go_on, told) = channel::<()>();
+    let peer = Peer::start(move |wire| {
+        wire.accept();
+        told.recv_timeout(DEADLINE).expect("the test looks at stderr");
+        wire.send(close(1000, ""));
+        wire.read_to_close();
+        wire.end();
+    });
+    let running = run(["listen", "-v", &peer.url()]).start();
+    for line in ["* resolved to", "* connected to", "> GET / HTTP/1.1", "< HTTP/1.1 101"] {
+        running.wait_for_stderr(line);
+    }
+    go_on.send(()).unwrap();
+    running.output().check(ends(0).saying(&["closed by peer: 1000"]));
+    peer.seen();
+}
+
+#[test]
 fn what_v_shows_of_the_peer_is_escaped() {
     let hostile = "bad\u{1b}]0;title\u{7}\nfake line";
     let peer = Peer::start(move |wire| {

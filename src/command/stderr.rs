@@ -25,9 +25,7 @@ impl Stderr {
             self.writer = stderr.and_then(|file| Writer::start(Destination::Given(file))).ok();
         }
         if let Some(writer) = &mut self.writer {
-            writer.reclaim();
-            writer.buffer.extend_from_slice(text.as_bytes());
-            writer.flush();
+            writer.hand_over(text.as_bytes());
         }
     }
 

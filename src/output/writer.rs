@@ -84,12 +84,14 @@ impl Writer {
         self.buffer.len() >= FULL && self.spare.is_empty()
     }
 
-    /// Takes back what the thread has written meanwhile; for an output whose failures do not matter.
-    pub fn reclaim(&mut self) {
-        while let Ok(result) = self.returned.try_recv() {
-            self.in_flight -= 1;
-            self.spare.extend(result);
+    /// Hands bytes over at once, however far the thread is behind; for a few short texts, whose
+    /// memory needs no bound.
+    pub fn hand_over(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+        if self.spare.is_empty() {
+            self.spare.push(Vec::new());
         }
+        self.flush();
     }
 
     /// Whether everything is written.
