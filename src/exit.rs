@@ -273,14 +273,17 @@ enum Verdict {
 
 fn of_ending(outcome: &Outcome, asked: &Asked) -> Verdict {
     let number = outcome.closure.close_code();
-    let is_in = |codes: &Codes| codes.iter().any(|range| range.contains(&number));
     let trouble_matters = asked.answer_matters && !outcome.condition_met;
     let unanswered = matches!(outcome.closure, Closure::ByUs { answer: Answer::Nothing, .. });
     if unanswered && trouble_matters {
         return Verdict::Code(code::TIME_LIMIT);
     }
     if let Some(expected) = asked.expect_close {
-        return if is_in(expected) { Verdict::Expected } else { Verdict::Code(code::NOT_AS_ASKED) };
+        return if is_among(expected, number) {
+            Verdict::Expected
+        } else {
+            Verdict::Code(code::NOT_AS_ASKED)
+        };
     }
     let is_fine = match &outcome.closure {
         Closure::ByUs { answer: Answer::Lost | Answer::Nothing | Answer::Broken(_), .. } => {
@@ -289,11 +292,16 @@ fn of_ending(outcome: &Outcome, asked: &Asked) -> Verdict {
         Closure::ByUs { .. } => outcome.closure.peers_close().is_none(),
         _ => is_normal(number),
     };
-    if is_fine || is_in(asked.ok_close) {
+    if is_fine || is_among(asked.ok_close, number) {
         Verdict::Fine
     } else {
         Verdict::Code(of_close_code(number))
     }
+}
+
+/// Whether a close code is one of these.
+pub fn is_among(codes: &Codes, close_code: u16) -> bool {
+    codes.iter().any(|range| range.contains(&close_code))
 }
 
 fn is_normal(close_code: u16) -> bool {

@@ -10,7 +10,7 @@ use crate::exit::{self, Closure, Exit, Outcome, code};
 use crate::failure::{Failure, TimeLimit};
 use crate::record::{Record, Side};
 use crate::session::{Interrupt, Output, Stats};
-use crate::ui::{Facts, Voice, WriteOut, closing_line};
+use crate::ui::{Facts, Voice, WriteOut, closing_line, signal_name};
 
 /// How a run ended.
 #[derive(Debug)]
@@ -81,10 +81,9 @@ impl End {
     }
 
     fn line(&self) -> Option<String> {
-        let signal = self.signal.map(|signal| {
-            let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-            format!("ended by {name} before the session was open")
-        });
+        let signal = self
+            .signal
+            .map(|signal| format!("ended by {} before the session was open", signal_name(signal)));
         let outcome = self.outcome.as_ref();
         signal
             .or_else(|| outcome.map(|outcome| closing_line(outcome, self.not_expected.as_deref())))

@@ -173,16 +173,7 @@ async fn drain(end: &mut End, output: &mut Output, interrupts: &mut Interrupts) 
     if matches!(end.failure, Some(Failure::Output { .. } | Failure::BrokenPipe)) {
         return;
     }
-    let writer = &mut output.writer;
-    let drained = async {
-        loop {
-            writer.flush();
-            if writer.is_dry() {
-                return Ok(());
-            }
-            writer.written().await?;
-        }
-    };
+    let drained = output.writer.drain();
     if let Some(Err(error)) = unless_interrupted(drained, Duration::ZERO, end, interrupts).await {
         end.fail(output.failure(error));
     }
@@ -219,10 +210,8 @@ impl End {
     fn of(mut outcome: Outcome, asked: &Asked) -> Self {
         let exit = exit::judge(&outcome, asked);
         let failure = outcome.failure.take();
-        let not_expected = asked.expect_close.filter(|codes| {
-            let number = outcome.closure.close_code();
-            !codes.iter().any(|range| range.contains(&number))
-        });
+        let not_expected =
+            asked.expect_close.filter(|codes| !exit::is_among(codes, outcome.closure.close_code()));
         let not_expected = not_expected.map(<[_]>::to_vec);
         End { exit, failure, outcome: Some(outcome), signal: None, not_expected }
     }

@@ -31,12 +31,9 @@ impl Stderr {
 
     /// Waits until all is said, or cannot be.
     pub async fn said(&mut self) {
-        let Some(writer) = &mut self.writer else { return };
-        loop {
-            writer.flush();
-            if writer.is_dry() || writer.written().await.is_err() {
-                return;
-            }
+        if let Some(writer) = &mut self.writer {
+            // What cannot be said is not waited for.
+            let _ = writer.drain().await;
         }
     }
 }

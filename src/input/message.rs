@@ -49,7 +49,6 @@ struct Builder {
     held: Vec<u8>,
     decoded: Vec<u8>,
     /// Whether a part of the current message has been given out.
-    streaming: bool,
     begun: bool,
     utf8: Utf8Stream,
     /// Messages that were finished.
@@ -84,7 +83,6 @@ impl Messages {
                 records,
                 held: Vec::new(),
                 decoded: Vec::new(),
-                streaming: false,
                 begun: false,
                 utf8: Utf8Stream::default(),
                 count: 0,
@@ -180,7 +178,7 @@ impl Builder {
     }
 
     fn payload(&mut self, piece: &[u8], end: bool, out: &mut impl Outgoing) -> Result<(), Wrong> {
-        if self.streaming {
+        if self.begun {
             return self.fragment(piece, end, out);
         }
         if self.held.is_empty() && end && piece.len() <= HOLD {
@@ -194,7 +192,6 @@ impl Builder {
         if held.len() <= HOLD {
             self.whole(&held, out)?;
         } else {
-            self.streaming = true;
             self.fragment(&held, end, out)?;
         }
         held.clear();
@@ -223,7 +220,6 @@ impl Builder {
             self.begun = !end;
         }
         if end {
-            self.streaming = false;
             self.count += 1;
         }
         Ok(())

@@ -94,8 +94,22 @@ impl Writer {
         self.flush();
     }
 
+    /// Waits until everything is written.
+    ///
+    /// # Errors
+    /// The output could not be written.
+    pub async fn drain(&mut self) -> io::Result<()> {
+        loop {
+            self.flush();
+            if self.is_dry() {
+                return Ok(());
+            }
+            self.written().await?;
+        }
+    }
+
     /// Whether everything is written.
-    pub fn is_dry(&self) -> bool {
+    fn is_dry(&self) -> bool {
         self.buffer.is_empty() && self.in_flight == 0
     }
 

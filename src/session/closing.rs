@@ -59,6 +59,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         self.queue_close(close, None);
     }
 
+    /// Bytes have left: perhaps our Close, whose answer is waited for from then on.
+    pub(super) fn close_moved(&mut self, written: u64) {
+        let Some(mut closing) = self.closing.take() else { return };
+        if !closing.counting {
+            closing.counting = closing.end <= written;
+            if closing.counting {
+                closing.patience = self.countdown(self.settings.close_timeout);
+            } else {
+                closing.patience.restart(Instant::now());
+            }
+        }
+        self.closing = Some(closing);
+    }
+
     /// A clock for the peer's silence.
     pub(super) fn countdown(&self, limit: Option<Duration>) -> Countdown {
         let now = Instant::now();

@@ -315,18 +315,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             self.ping_end = None;
             keepalive.ping_left(Instant::now());
         }
-        let has_left = self.closing.as_ref().is_some_and(|closing| closing.end <= written);
-        let answer = self.countdown(self.settings.close_timeout);
-        if let Some(closing) = &mut self.closing
-            && !closing.counting
-        {
-            closing.counting = has_left;
-            if has_left {
-                closing.patience = answer;
-            } else {
-                closing.patience.restart(Instant::now());
-            }
-        }
+        self.close_moved(written);
         if self.link.outbox.has_room_for_control()
             && let Some(payload) = self.unanswered_ping.take()
         {

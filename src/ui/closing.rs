@@ -30,8 +30,7 @@ pub fn closing_line(outcome: &Outcome, expected: Option<&Codes>) -> String {
         }
     };
     if let Some(signal) = outcome.signal {
-        let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-        line.push_str(&format!("; ended by {name}"));
+        line.push_str(&format!("; ended by {}", signal_name(signal)));
     }
     if let Some(unmet) = &outcome.unmet {
         line.push_str(&format!("; {}", one_line(&unmet.0)));
@@ -46,6 +45,11 @@ pub fn closing_line(outcome: &Outcome, expected: Option<&Codes>) -> String {
         push_unsent(&mut line, outcome.unsent);
     }
     line
+}
+
+/// What a signal is called.
+pub fn signal_name(signal: i32) -> &'static str {
+    signal_hook::low_level::signal_name(signal).unwrap_or("a signal")
 }
 
 fn list(codes: &Codes) -> String {

@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal as _};
 
 use hyper::header::{HeaderMap, HeaderValue};
 
-pub use closing::closing_line;
+pub use closing::{closing_line, signal_name};
 pub use progress::{Counts, show_progress};
 pub use write_out::{Facts, WriteOut};
 
