@@ -15,13 +15,18 @@
 //! | [`input`], [`output`] | pure but for the two threads: bytes to messages, messages to bytes |
 //! | [`codec`] | pure: bytes as hex and base64 |
 //! | [`record`] | pure: the one record schema, both ways |
+//! | [`descriptor`] | reads and writes that never wait, on descriptors shared with other programs |
 //! | [`wire`] | pure: RFC 6455 frames, close codes, UTF-8 across fragments |
 //! | [`failure`], [`exit`] | what can go wrong; the whole exit-code contract |
 //!
-//! The way of the data: the reader thread gives blocks of stdin to the session, `input` cuts them
-//! into messages, which are framed into the one outgoing queue (`session::outbox`). Received bytes
-//! are decoded where they lie (`session::link`, the adapter) and encoded into the buffer that the
-//! writer thread takes next. Each of these is bounded, and a full one stops the step before it.
+//! The way of the data: stdin comes in blocks (`input::reader`), which `input` cuts into messages,
+//! which are framed into the one outgoing queue (`session::outbox`). Received bytes are decoded where
+//! they lie (`session::link`, the adapter) and encoded into the buffer that is written next
+//! (`output::writer`). Each of these is bounded, and a full one stops the step before it.
+//!
+//! Threads: none where the session can do it without waiting. A pipe on stdin is watched by the
+//! runtime and read by the session; what is short goes straight into a pipe on stdout, and everything
+//! into `/dev/null`. A thread reads files and terminals, and writes whatever may block.
 //!
 //! A departure from the design: control frames and the closing handshake are the adapter's own work
 //! too, with no tungstenite on top of it. The decoder must judge each of them anyway (tungstenite
@@ -41,6 +46,7 @@ use std::{io, panic, process};
 pub mod cli;
 pub mod codec;
 pub mod command;
+pub mod descriptor;
 pub mod exit;
 pub mod failure;
 pub mod handshake;

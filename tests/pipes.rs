@@ -420,6 +420,7 @@ fn write_until_stall(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn a_flood_of_empty_fragments_costs_no_memory() {
     let (empty, last) = (frame(CONTINUATION, b""), frame(0x80 | CONTINUATION, b"ne"));
+    let (measured, until_measured) = channel();
     let peer = Peer::start(move |wire| {
         wire.accept();
         wire.send(frame(TEXT, b"o"));
@@ -428,13 +429,14 @@ fn a_flood_of_empty_fragments_costs_no_memory() {
             wire.send(&packet);
         }
         wire.send(last);
-        wire.quiet_for(STALL);
+        until_measured.recv_timeout(DEADLINE).expect("the memory was looked at");
         wire.send(close(1000, ""));
         wire.end();
     });
     let running = run(["listen", &peer.url()]).start();
     running.wait_for_stdout("one\n");
     let memory = running.peak_memory();
+    measured.send(()).expect("the peer waits");
     running.output().check(ends(0).printing("one\n"));
     assert!(memory < MEMORY, "{memory} bytes");
     peer.seen();

@@ -48,8 +48,7 @@ pub async fn run(plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failu
     let mut opening = Opening { url, ..Opening::default() };
     let write_out = plan.write_out;
 
-    let mut output = Output::start(plan.output_name, plan.encoding, plan.output)
-        .context("cannot start a thread")?;
+    let mut output = Output::new(plan.output_name, plan.encoding, plan.output);
 
     let end =
         attempt(plan.talk, voice, &mut interrupts, &mut output, &mut stderr, &stats, &mut opening)
@@ -77,11 +76,6 @@ async fn attempt(
     stats: &Rc<Stats>,
     opening: &mut Opening,
 ) -> Result<End, Failure> {
-    let reader = if talk.origins.is_empty() {
-        None
-    } else {
-        Some(Reader::start(talk.origins).context("cannot start a thread")?)
-    };
     let begun = Instant::now();
     let location = match talk.target? {
         Target::Server(location) => location,
@@ -97,6 +91,7 @@ async fn attempt(
         stderr.say(&voice.note(&format!("connected to {}; {banner}", opening.url)));
     }
 
+    let reader = Some(Reader::new(talk.origins));
     let ends = Ends { feed: talk.feed, reader, output, stats: Rc::clone(stats) };
     let session = Session::new(opened.stream, &opened.early, ends, talk.settings);
     let outcome = match talk.progress {

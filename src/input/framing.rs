@@ -60,6 +60,11 @@ impl Splitter {
         self.framing == Framing::Whole
     }
 
+    /// Whether a message is a line.
+    pub fn is_lines(&self) -> bool {
+        self.framing == Framing::Lines
+    }
+
     /// Whether a message has begun whose end has not come.
     pub fn is_within_message(&self) -> bool {
         self.open || !self.kept.is_empty()

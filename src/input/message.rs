@@ -118,10 +118,48 @@ impl Messages {
     /// # Errors
     /// The first message that cannot be sent; all before it are out.
     pub fn push(&mut self, block: &[u8], out: &mut impl Outgoing) -> Result<(), InputError> {
+        if !self.takes_lines() {
+            return self.split(block, out);
+        }
+        let begun = if self.splitter.is_within_message() { end_of_line(block) } else { 0 };
+        let (before, block) = block.split_at(begun);
+        self.split(before, out)?;
+        let taken = self.lines(block, out);
+        self.split(&block[taken..], out)
+    }
+
+    fn split(&mut self, block: &[u8], out: &mut impl Outgoing) -> Result<(), InputError> {
         let Messages { splitter, builder, .. } = self;
         splitter
             .push(block, |piece, end| builder.piece(piece, end, out))
             .map_err(|wrong| self.error(wrong))
+    }
+
+    /// Whether a line goes out as it is.
+    fn takes_lines(&self) -> bool {
+        let Builder { decodes, records, .. } = &self.builder;
+        self.splitter.is_lines() && !decodes && records.is_none()
+    }
+
+    /// Sends the lines that are whole in `block`, checked all at once: a newline cannot be within a
+    /// character. Gives back how many bytes they are; what it leaves needs a closer look.
+    fn lines(&mut self, block: &[u8], out: &mut impl Outgoing) -> usize {
+        let kind = self.builder.kind;
+        let block = &block[..memchr::memrchr(b'\n', block).map_or(0, |last| last + 1)];
+        if self.splitter.is_within_message() || kind == Kind::Text && utf8::check(block).is_err() {
+            return 0;
+        }
+        let mut start = 0;
+        for newline in memchr::memchr_iter(b'\n', block) {
+            let line = &block[start..newline];
+            if line.len() > HOLD {
+                break;
+            }
+            out.data(kind, line.strip_suffix(b"\r").unwrap_or(line), true, true);
+            self.builder.count += 1;
+            start = newline + 1;
+        }
+        start
     }
 
     /// Ends the source.
@@ -266,6 +304,11 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+/// Where the line that `block` goes on with ends.
+fn end_of_line(block: &[u8]) -> usize {
+    memchr::memchr(b'\n', block).map_or(block.len(), |newline| newline + 1)
 }
 
 fn not_encoded(error: BadEncoding) -> Wrong {

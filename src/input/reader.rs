@@ -1,15 +1,21 @@
-//! The reader thread: blocks of bytes from stdin, files and arguments, in order, with buffers that
-//! go back and forth. What a message is, is not its business.
+//! The way in: blocks of bytes from stdin, files and arguments, in order. A pipe is read when it is
+//! ready; a file or a terminal by a thread, with buffers that go back and forth. What a message is,
+//! is not its business.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::io::{self, Read as _};
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
+
+use crate::descriptor::{self, Nature};
 
 /// Bytes in a block; `--stream` makes each one a message.
 pub const BLOCK: usize = 64 * 1024;
@@ -41,111 +47,194 @@ pub struct ReadError {
 /// A run of bytes of the current source.
 #[derive(Debug)]
 pub struct Block {
-    /// The bytes.
-    pub data: Vec<u8>,
+    /// A whole buffer, so that it need not be cleared for the next read.
+    buffer: Vec<u8>,
+    length: usize,
     /// Whether the source ends with them.
     pub end: bool,
 }
 
-/// The session's side of the thread.
+impl Block {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+}
+
+/// Reads each source to its end, in order.
 #[derive(Debug)]
 pub struct Reader {
-    blocks: mpsc::Receiver<Result<Block, ReadError>>,
-    spent: std_mpsc::Sender<Vec<u8>>,
+    waiting: VecDeque<(String, Origin)>,
+    current: Option<(String, Source)>,
+    spent: Vec<Vec<u8>>,
+}
+
+/// A source that is being read.
+#[derive(Debug)]
+enum Source {
+    /// Bytes that are already here.
+    Bytes(Vec<u8>),
+    /// One that says when it is ready. It is read here: a lone line must not wait for one thread to
+    /// wake another.
+    Pipe(AsyncFd<File>),
+    /// One that is read by a thread.
+    Thread { blocks: mpsc::Receiver<io::Result<Block>>, spent: std_mpsc::Sender<Vec<u8>> },
 }
 
 impl Reader {
-    /// Starts the thread, which reads each named source to its end.
-    ///
-    /// # Errors
-    /// The thread could not be started.
-    pub fn start(sources: Vec<(String, Origin)>) -> io::Result<Reader> {
-        let (send_block, blocks) = mpsc::channel(WAITING);
-        let (spent, take_spent) = std_mpsc::channel();
-        thread::Builder::new()
-            .name("reader".into())
-            .spawn(move || read_all(sources, &send_block, &take_spent))?;
-        Ok(Reader { blocks, spent })
+    /// A reader of these sources, each with its name. Nothing is read yet.
+    pub fn new(sources: Vec<(String, Origin)>) -> Reader {
+        Reader { waiting: sources.into(), current: None, spent: Vec::new() }
     }
 
     /// The next block; nothing when all sources have ended.
     pub async fn next(&mut self) -> Option<Result<Block, ReadError>> {
-        self.blocks.recv().await
+        if self.current.is_none() {
+            let (source_name, origin) = self.waiting.pop_front()?;
+            match Source::open(origin) {
+                Ok(source) => self.current = Some((source_name, source)),
+                Err(error) => return Some(Err(ReadError { source_name, error })),
+            }
+        }
+        let (_, source) = self.current.as_mut().expect("a source is open");
+        let result = source.next(&mut self.spent).await;
+        Some(self.took(result))
     }
 
     /// A block that is there already.
     pub fn try_next(&mut self) -> Option<Result<Block, ReadError>> {
-        self.blocks.try_recv().ok()
+        let (_, source) = self.current.as_mut()?;
+        let result = match source {
+            Source::Bytes(_) => return None,
+            Source::Pipe(pipe) => read_pipe(pipe.get_ref(), &mut self.spent).transpose()?,
+            Source::Thread { blocks, .. } => blocks.try_recv().ok()?,
+        };
+        Some(self.took(result))
     }
 
     /// Gives a block's memory back.
-    pub fn recycle(&self, data: Vec<u8>) {
-        // A thread that has ended needs no buffers.
-        let _ = self.spent.send(data);
+    pub fn recycle(&mut self, block: Block) {
+        match &self.current {
+            Some((_, Source::Thread { spent, .. })) => {
+                // A thread that has ended needs no buffers.
+                let _ = spent.send(block.buffer);
+            }
+            _ if block.buffer.len() == BLOCK => self.spent.push(block.buffer),
+            _ => {}
+        }
+    }
+
+    /// Goes on to the next source when this one has ended.
+    fn took(&mut self, result: io::Result<Block>) -> Result<Block, ReadError> {
+        let ended = !matches!(result, Ok(Block { end: false, .. }));
+        let (name, _) = self.current.as_ref().expect("a source is open");
+        let result = result.map_err(|error| ReadError { source_name: name.clone(), error });
+        if ended {
+            self.current = None;
+        }
+        result
+    }
+}
+
+impl Source {
+    fn open(origin: Origin) -> io::Result<Source> {
+        let origin = match origin {
+            Origin::Bytes(bytes) => return Ok(Source::Bytes(bytes)),
+            Origin::Stdin => Origin::File(io::stdin().as_fd().try_clone_to_owned()?.into()),
+            origin => origin,
+        };
+        if let Origin::File(file) = &origin
+            && let Some(pipe) = watch(file)
+        {
+            return Ok(Source::Pipe(pipe));
+        }
+        let (send_block, blocks) = mpsc::channel(WAITING);
+        let (spent, take_spent) = std_mpsc::channel();
+        thread::Builder::new()
+            .name("reader".into())
+            .spawn(move || read_all(origin, &send_block, &take_spent))?;
+        Ok(Source::Thread { blocks, spent })
+    }
+
+    /// The next block. Nothing is lost when it is not waited for to the end.
+    async fn next(&mut self, spent: &mut Vec<Vec<u8>>) -> io::Result<Block> {
+        match self {
+            Source::Bytes(bytes) => {
+                let buffer = std::mem::take(bytes);
+                Ok(Block { length: buffer.len(), buffer, end: true })
+            }
+            Source::Pipe(pipe) => loop {
+                let mut ready = pipe.readable().await?;
+                if let Some(block) = read_pipe(ready.get_inner(), spent)? {
+                    return Ok(block);
+                }
+                ready.clear_ready();
+            },
+            Source::Thread { blocks, .. } => {
+                let gone = || Err(io::Error::other("its thread has ended"));
+                blocks.recv().await.unwrap_or_else(gone)
+            }
+        }
+    }
+}
+
+/// A pipe whose readiness the runtime watches.
+fn watch(file: &File) -> Option<AsyncFd<File>> {
+    if descriptor::nature(file) != Nature::Pipe {
+        return None;
+    }
+    let file = file.try_clone().ok()?;
+    #[expect(deprecated, reason = "its successor needs `unsafe`; a File keeps its descriptor")]
+    AsyncFd::with_interest(file, Interest::READABLE).ok()
+}
+
+/// What a pipe has; nothing when it has nothing yet.
+fn read_pipe(pipe: &File, spent: &mut Vec<Vec<u8>>) -> io::Result<Option<Block>> {
+    let mut buffer = spent.pop().unwrap_or_else(|| vec![0; BLOCK]);
+    match descriptor::read(pipe, &mut buffer) {
+        Ok(length) => Ok(Some(Block { buffer, length, end: length == 0 })),
+        Err(error) => {
+            spent.push(buffer);
+            if descriptor::may_pass(&error) { Ok(None) } else { Err(error) }
+        }
     }
 }
 
 fn read_all(
-    sources: Vec<(String, Origin)>,
-    blocks: &mpsc::Sender<Result<Block, ReadError>>,
+    origin: Origin,
+    blocks: &mpsc::Sender<io::Result<Block>>,
     spent: &std_mpsc::Receiver<Vec<u8>>,
 ) {
-    for (source_name, origin) in sources {
-        let result = match origin {
-            Origin::Bytes(data) => {
-                if blocks.blocking_send(Ok(Block { data, end: true })).is_err() {
-                    return;
-                }
-                continue;
-            }
-            Origin::File(file) => read_one(&file, &file, blocks, spent),
-            Origin::Fifo(path) => {
-                File::open(path).and_then(|file| read_one(&file, &file, blocks, spent))
-            }
-            Origin::Stdin => read_one(io::stdin().lock(), io::stdin(), blocks, spent),
-        };
-        match result {
-            Ok(Session::Listens) => {}
-            Ok(Session::IsGone) => return,
-            Err(error) => {
-                let _ = blocks.blocking_send(Err(ReadError { source_name, error }));
-                return;
-            }
+    let file = match origin {
+        Origin::File(file) => Ok(file),
+        Origin::Fifo(path) => File::open(path),
+        Origin::Bytes(_) | Origin::Stdin => unreachable!("they need no thread"),
+    };
+    let mut file = match file {
+        Ok(file) => file,
+        // A session that is gone wants to know nothing.
+        Err(error) => return drop(blocks.blocking_send(Err(error))),
+    };
+    loop {
+        let block = read_block(&mut file, spent.try_recv().unwrap_or_default());
+        let more = matches!(block, Ok(Block { end: false, .. }));
+        if blocks.blocking_send(block).is_err() || !more {
+            return;
         }
     }
 }
 
-enum Session {
-    Listens,
-    IsGone,
-}
-
-fn read_one(
-    mut source: impl Read,
-    descriptor: impl AsFd,
-    blocks: &mpsc::Sender<Result<Block, ReadError>>,
-    spent: &std_mpsc::Receiver<Vec<u8>>,
-) -> io::Result<Session> {
+fn read_block(file: &mut File, mut buffer: Vec<u8>) -> io::Result<Block> {
+    buffer.resize(BLOCK, 0);
     loop {
-        let mut data = spent.try_recv().unwrap_or_default();
-        data.resize(BLOCK, 0);
-        let length = loop {
-            match source.read(&mut data) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Another program that shares the descriptor has made it non-blocking.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], None)?;
-                }
-                result => break result?,
+        match file.read(&mut buffer) {
+            Ok(length) => return Ok(Block { buffer, length, end: length == 0 }),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Another program that shares the descriptor has made it non-blocking.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                poll(&mut [PollFd::new(file, PollFlags::IN)], None)?;
             }
-        };
-        data.truncate(length);
-        let end = length == 0;
-        if blocks.blocking_send(Ok(Block { data, end })).is_err() {
-            return Ok(Session::IsGone);
-        }
-        if end {
-            return Ok(Session::Listens);
+            Err(error) => return Err(error),
         }
     }
 }

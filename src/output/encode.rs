@@ -90,6 +90,17 @@ impl Encoder {
         self.encoding.timestamps || self.writes_records()
     }
 
+    /// What stands behind the payload of a message of this kind, if that is all that is done to it.
+    pub fn verbatim(&self, kind: Kind) -> Option<&'static [u8]> {
+        let Encoding { format, print0, timestamps, escape } = self.encoding;
+        match format {
+            _ if timestamps || escape => None,
+            Format::Text if kind == Kind::Text => Some(if print0 { b"\0" } else { b"\n" }),
+            Format::Raw => Some(if print0 { b"\0" } else { b"" }),
+            _ => None,
+        }
+    }
+
     /// Appends a message, or a piece of one, to `out`.
     pub fn message(&mut self, out: &mut Vec<u8>, piece: Piece, now: SystemTime) {
         if self.writes_records() {

@@ -1,5 +1,6 @@
-//! The writer thread: full buffers to the output, empty ones back. Nothing here decides what is
-//! written; a blocked output blocks this thread and no other.
+//! The way out: what is short goes straight to an output that has room for it, everything else
+//! through a thread, which gets full buffers and gives empty ones back. Nothing here decides what is
+//! written; a blocked output blocks the thread and nothing else.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,10 +11,15 @@ use std::thread;
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc;
 
+use crate::descriptor::{self, Nature};
+
 /// Bytes in a buffer at which it is full.
 pub const FULL: usize = 256 * 1024;
 /// Buffers that go back and forth, besides the one being filled.
 const SPARE: usize = 2;
+/// Up to so many bytes are written without the thread, if the output has room: a lone message must
+/// not wait for one thread to wake another, a full buffer is worth it.
+const SHORT: usize = 16 * 1024;
 
 /// Where the bytes go.
 #[derive(Debug)]
@@ -26,62 +32,161 @@ pub enum Destination {
     Fifo(PathBuf),
 }
 
-/// The session's side of the thread.
+/// Where the session's messages go.
 #[derive(Debug)]
 pub struct Writer {
     /// What is written next.
     pub buffer: Vec<u8>,
+    /// Where in the buffer a message begins that may yet be taken back.
+    unsettled: Option<usize>,
+    straight: Straight,
+    destination: Option<Destination>,
+    thread: Option<Thread>,
     spare: Vec<Vec<u8>>,
+    in_flight: usize,
+    /// An error of our own writing that was not told yet.
+    failed: Option<io::Error>,
+}
+
+/// What may be written without the thread.
+#[derive(Debug)]
+enum Straight {
+    /// Everything: it never waits.
+    All(File),
+    /// What is short, as far as there is room.
+    Short(File),
+    /// Nothing.
+    No,
+}
+
+/// Our side of the thread.
+#[derive(Debug)]
+struct Thread {
     full: std_mpsc::Sender<Vec<u8>>,
     returned: mpsc::UnboundedReceiver<io::Result<Vec<u8>>>,
-    in_flight: usize,
 }
 
 impl Writer {
-    /// Starts the thread on `output`.
-    ///
-    /// # Errors
-    /// The thread could not be started.
-    pub fn start(output: Destination) -> io::Result<Writer> {
-        let (full, take_full) = std_mpsc::channel();
-        let (give_back, returned) = mpsc::unbounded_channel();
-        thread::Builder::new()
-            .name("writer".into())
-            .spawn(move || write_all(output, &take_full, &give_back))?;
-        let spare = vec![Vec::new(); SPARE];
-        Ok(Writer { buffer: Vec::new(), spare, full, returned, in_flight: 0 })
+    /// A writer to `output`. Nothing is opened or written yet.
+    pub fn new(output: Destination) -> Writer {
+        let straight = match &output {
+            Destination::Given(file) => match (descriptor::nature(file), file.try_clone()) {
+                (Nature::Null, Ok(file)) => Straight::All(file),
+                (Nature::Pipe, Ok(file)) => Straight::Short(file),
+                _ => Straight::No,
+            },
+            Destination::Opened(_) | Destination::Fifo(_) => Straight::No,
+        };
+        Writer {
+            buffer: Vec::new(),
+            unsettled: None,
+            straight,
+            destination: Some(output),
+            thread: None,
+            spare: vec![Vec::new(); SPARE],
+            in_flight: 0,
+            failed: None,
+        }
     }
 
     /// Says that the output begins, though there may be nothing to write yet.
     pub fn begin(&mut self) {
-        if let Some(empty) = self.spare.pop() {
-            let _ = self.full.send(empty);
+        if matches!(self.straight, Straight::No)
+            && let Some(empty) = self.spare.pop()
+        {
+            self.send(empty);
+        }
+    }
+
+    /// What is added to the buffer from now on is of one message, which is not written before
+    /// [`Writer::settle`].
+    pub fn begin_message(&mut self) {
+        self.unsettled = Some(self.buffer.len());
+    }
+
+    /// Bytes of the message that is not settled.
+    pub fn unsettled(&self) -> usize {
+        self.buffer.len() - self.settled()
+    }
+
+    /// The message may be written, and what follows with it.
+    pub fn settle(&mut self) {
+        self.unsettled = None;
+    }
+
+    /// Forgets a message that is not settled.
+    pub fn take_back(&mut self) {
+        if let Some(from) = self.unsettled.take() {
+            self.buffer.truncate(from);
+        }
+    }
+
+    /// Bytes that may be written.
+    fn settled(&self) -> usize {
+        self.unsettled.unwrap_or(self.buffer.len())
+    }
+
+    /// Writes what is in the buffer, or hands it to the thread if that is not behind.
+    pub fn flush(&mut self) {
+        if self.settled() == 0 || self.in_flight == 0 && self.write_straight() {
+            return;
+        }
+        let Some(mut next) = self.spare.pop() else { return };
+        let settled = self.settled();
+        next.extend_from_slice(&self.buffer[settled..]);
+        let mut full = std::mem::replace(&mut self.buffer, next);
+        full.truncate(settled);
+        self.unsettled = self.unsettled.map(|_| 0);
+        self.send(full);
+    }
+
+    /// Writes without the thread, if that cannot hold us up; whether it was everything.
+    fn write_straight(&mut self) -> bool {
+        let settled = self.settled();
+        let bytes = &self.buffer[..settled];
+        let written = match &mut self.straight {
+            Straight::All(file) => write_whole(file, bytes).map(|()| settled),
+            Straight::Short(file) if settled <= SHORT => descriptor::write(file, bytes),
+            Straight::Short(_) | Straight::No => return false,
+        };
+        let written = match written {
+            Ok(written) => written,
+            Err(error) if descriptor::may_pass(&error) => 0,
+            Err(error) => {
+                self.failed = Some(error);
+                self.straight = Straight::No;
+                settled
+            }
+        };
+        self.buffer.drain(..written);
+        self.unsettled = self.unsettled.map(|from| from - written);
+        written == settled
+    }
+
+    fn send(&mut self, full: Vec<u8>) {
+        if let Some(destination) = self.destination.take() {
+            match Thread::start(destination) {
+                Ok(thread) => self.thread = Some(thread),
+                Err(error) => self.failed = Some(error),
+            }
+        }
+        if let Some(thread) = &self.thread {
+            // When the thread has ended, its error is on its way to `returned`.
+            let _ = thread.full.send(full);
             self.in_flight += 1;
         }
     }
 
-    /// Hands the buffer to the thread if it has anything in it and the thread is not behind.
-    pub fn flush(&mut self) {
-        if self.buffer.is_empty() {
-            return;
-        }
-        let Some(empty) = self.spare.pop() else { return };
-        let full = std::mem::replace(&mut self.buffer, empty);
-        // When the thread has ended, its error is on its way to `returned`.
-        let _ = self.full.send(full);
-        self.in_flight += 1;
-    }
-
-    /// Hands the buffer over if it is full, so that it does not grow while it could be written.
+    /// Writes the buffer if it is full, so that it does not grow while it could be written.
     pub fn flush_if_full(&mut self) {
-        if self.buffer.len() >= FULL {
+        if self.settled() >= FULL {
             self.flush();
         }
     }
 
     /// Whether the output holds us up.
     pub fn is_full(&self) -> bool {
-        self.buffer.len() >= FULL && self.spare.is_empty()
+        self.settled() >= FULL && self.spare.is_empty()
     }
 
     /// Hands bytes over at once, however far the thread is behind; for a few short texts, whose
@@ -94,40 +199,49 @@ impl Writer {
         self.flush();
     }
 
-    /// Waits until everything is written.
+    /// Waits until everything that is settled is written.
     ///
     /// # Errors
     /// The output could not be written.
     pub async fn drain(&mut self) -> io::Result<()> {
         loop {
             self.flush();
-            if self.is_dry() {
+            if self.failed.is_none() && self.settled() == 0 && self.in_flight == 0 {
                 return Ok(());
             }
             self.written().await?;
         }
     }
 
-    /// Whether everything is written.
-    fn is_dry(&self) -> bool {
-        self.buffer.is_empty() && self.in_flight == 0
-    }
-
     /// Waits until the thread has written a buffer; for ever when it has none.
     ///
     /// # Errors
-    /// The output could not be written. The thread has ended then.
+    /// The output could not be written, and will not be.
     pub async fn written(&mut self) -> io::Result<()> {
-        if self.in_flight == 0 {
-            return std::future::pending().await;
+        if let Some(error) = self.failed.take() {
+            return Err(error);
         }
-        let Some(result) = self.returned.recv().await else {
+        let Some(thread) = self.thread.as_mut().filter(|_| self.in_flight > 0) else {
+            return std::future::pending().await;
+        };
+        let Some(result) = thread.returned.recv().await else {
             return std::future::pending().await;
         };
         self.in_flight -= 1;
         self.spare.push(result?);
         self.flush();
         Ok(())
+    }
+}
+
+impl Thread {
+    fn start(destination: Destination) -> io::Result<Thread> {
+        let (full, take_full) = std_mpsc::channel();
+        let (give_back, returned) = mpsc::unbounded_channel();
+        thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || write_all(destination, &take_full, &give_back))?;
+        Ok(Thread { full, returned })
     }
 }
 

@@ -147,12 +147,27 @@ impl Ending {
     /// A message was received and is to be printed; its payload is given where
     /// [`Conditions::needs_payload`].
     pub fn received(&mut self, payload: &[u8], now: Instant) {
-        self.received += 1;
-        self.last_received = Some(now);
+        self.received_unseen(1, now);
         let conditions = &self.rules.conditions;
-        self.met |= conditions.count.is_some_and(|count| self.received >= count)
-            || conditions.until.as_deref().is_some_and(|text| text == payload)
+        self.met |= conditions.until.as_deref().is_some_and(|text| text == payload)
             || conditions.until_regex.as_ref().is_some_and(|regex| regex.is_match(payload));
+    }
+
+    /// How many messages may be received with no look at each.
+    pub fn unseen(&self) -> u64 {
+        let conditions = &self.rules.conditions;
+        match conditions.count {
+            _ if conditions.needs_payload() => 0,
+            Some(count) => count.saturating_sub(self.received),
+            None => u64::MAX,
+        }
+    }
+
+    /// So many messages were received, at most [`Ending::unseen`].
+    pub fn received_unseen(&mut self, count: u64, now: Instant) {
+        self.received += count;
+        self.last_received = Some(now);
+        self.met |= self.rules.conditions.count.is_some_and(|count| self.received >= count);
     }
 
     /// A piece of a message was received.

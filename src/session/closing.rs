@@ -158,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         self.unsent.messages += retracted.ended + u64::from(retracted.begun);
         if self.closing.is_none() {
             self.unsent.messages += self.feed.unsent();
-            let waits = self.block.as_ref().is_some_and(|block| !block.data.is_empty());
+            let waits = self.block.as_ref().is_some_and(|block| !block.bytes().is_empty());
             self.unsent.more |= waits && self.feed.may_hold_more();
         }
     }
@@ -172,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         }
         while let Some(reader) = &mut self.reader {
             match tokio::time::timeout(AT_ONCE, reader.next()).await {
-                Ok(Some(Ok(block))) if block.data.is_empty() => {}
+                Ok(Some(Ok(block))) if block.bytes().is_empty() => {}
                 Ok(Some(_)) => self.unsent.more = true,
                 Ok(None) => return,
                 Err(_) => {

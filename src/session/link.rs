@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::outbox::Outbox;
-use crate::wire::{Decoder, Event, Role, Violation};
+use crate::wire::{Batch, Decoder, Event, Kind, Role, Violation};
 
 /// Bytes that one read may bring.
 const READ: usize = 256 * 1024;
@@ -57,6 +57,19 @@ impl Inbox {
                 None => {}
             }
         }
+    }
+
+    /// The kind of the next message, if [`Inbox::batch`] may take it.
+    pub fn batch_kind(&self) -> Option<Kind> {
+        self.decoder.batch_kind(&self.buffer[self.start..self.end])
+    }
+
+    /// Takes whole messages: see [`Decoder::batch`].
+    pub fn batch(&mut self, kind: Kind, end: &[u8], most: u64, out: &mut Vec<u8>) -> Batch {
+        let received = &self.buffer[self.start..self.end];
+        let batch = self.decoder.batch(received, kind, end, most, out);
+        self.start += batch.consumed;
+        batch
     }
 
     /// Forgets what was received and not decoded: after a violation it means nothing.

@@ -159,6 +159,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 tokio::task::yield_now().await;
             }
         }
+        self.output.writer.take_back();
         self.part(interrupts).await;
         if matches!(self.closure, Some(Closure::ByPeer(_))) {
             self.look_for_more_input().await;
@@ -249,7 +250,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     fn take_block(&mut self, block: Option<Result<Block, ReadError>>) {
         match block {
             Some(Ok(block)) => {
-                Stats::add(&self.stats.input, block.data.len() as u64);
+                Stats::add(&self.stats.input, block.bytes().len() as u64);
                 self.block = Some(block);
             }
             Some(Err(ReadError { source_name: name, error })) => {
@@ -267,10 +268,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         {
             let mut sender =
                 Sender { outbox: &mut self.link.outbox, stats: &self.stats, close: None };
-            let result = self.feed.push(&block.data, block.end, &mut sender);
+            let result = self.feed.push(block.bytes(), block.end, &mut sender);
             let close = sender.close;
             if let Some(reader) = &mut self.reader {
-                reader.recycle(block.data);
+                reader.recycle(block);
             }
             if let Some(close) = close {
                 self.close_after_input(close.unwrap_or_else(|| self.settings.close.clone()));
@@ -333,6 +334,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             self.undecoded = !self.may_print();
             if self.undecoded {
                 return;
+            }
+            if !self.is_mute() {
+                let Session { receiver, link, ending, output, .. } = self;
+                receiver.batch(&mut link.inbox, ending, output, now);
             }
             let mute = self.is_mute();
             let (event, bytes) = match self.link.inbox.event() {

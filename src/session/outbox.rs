@@ -1,7 +1,7 @@
 //! The one queue of bytes for the network: whole frames, ours in the order in which they were
 //! asked for, with a bound.
 
-use rand::RngExt as _;
+use rand::Rng as _;
 use rand::rngs::StdRng;
 
 use crate::wire::encode::{self, Head};
@@ -126,7 +126,7 @@ impl Outbox {
     }
 
     fn frame(&mut self, head: Head, payload: &[u8]) {
-        let mask = self.masks.as_mut().map(|masks| masks.random());
+        let mask = self.masks.as_mut().map(|masks| masks.next_u32().to_ne_bytes());
         encode::frame(&mut self.frames, head, mask, payload);
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
+use super::link::Inbox;
 use super::stats::Stats;
 use crate::failure::Failure;
 use crate::input::HOLD;
@@ -22,17 +23,14 @@ pub const STDOUT: &str = "stdout";
 pub struct Output {
     name: String,
     encoder: Encoder,
-    /// The thread that writes.
+    /// What writes.
     pub writer: Writer,
 }
 
 impl Output {
     /// An output in this encoding, with a name for messages.
-    ///
-    /// # Errors
-    /// The writer thread could not be started.
-    pub fn start(name: String, encoding: Encoding, destination: Destination) -> io::Result<Self> {
-        Ok(Output { name, encoder: Encoder::new(encoding), writer: Writer::start(destination)? })
+    pub fn new(name: String, encoding: Encoding, destination: Destination) -> Self {
+        Output { name, encoder: Encoder::new(encoding), writer: Writer::new(destination) }
     }
 
     /// What an error of the writer means.
@@ -90,21 +88,75 @@ impl Receiver {
 
     /// Takes a piece of a message.
     pub fn take(&mut self, piece: Piece, ending: &mut Ending, output: &mut Output, now: Instant) {
-        Stats::add(&self.stats.bytes_in, piece.payload.len() as u64);
-        if self.stats.first_message.get().is_none() {
-            self.stats.first_message.set(Some(now));
-        }
+        self.arrived(piece.payload.len() as u64, now);
         if piece.first && piece.last {
             return self.whole(piece, ending, output, now);
         }
         ending.heard(now);
         if self.streaming {
             output.piece(Piece { first: false, ..piece });
+        } else if let Some(end) = output.encoder.verbatim(piece.kind).filter(|_| !self.needs_whole)
+        {
+            return self.put(piece, end, ending, output, now);
         } else {
             self.hold(piece, ending, output, now);
         }
         if piece.last && std::mem::take(&mut self.streaming) {
             self.count(&[], ending, now);
+        }
+    }
+
+    /// Puts a piece where it will be written from, and lets it go once the message is whole or too
+    /// large to wait for the rest.
+    fn put(
+        &mut self,
+        piece: Piece,
+        end: &[u8],
+        ending: &mut Ending,
+        output: &mut Output,
+        now: Instant,
+    ) {
+        let writer = &mut output.writer;
+        if piece.first {
+            writer.begin_message();
+        }
+        writer.buffer.extend_from_slice(piece.payload);
+        if piece.last {
+            writer.buffer.extend_from_slice(end);
+            writer.settle();
+            self.count(&[], ending, now);
+        } else if writer.unsettled() > HOLD {
+            writer.settle();
+            self.streaming = true;
+        }
+    }
+
+    /// Takes whole messages straight from the link, as far as none of them needs to be looked at.
+    pub fn batch(
+        &mut self,
+        inbox: &mut Inbox,
+        ending: &mut Ending,
+        output: &mut Output,
+        now: Instant,
+    ) {
+        let most = ending.unseen();
+        if most > 0
+            && let Some(kind) = inbox.batch_kind()
+            && let Some(end) = output.encoder.verbatim(kind)
+        {
+            let batch = inbox.batch(kind, end, most, &mut output.writer.buffer);
+            if batch.messages > 0 {
+                self.arrived(batch.payload, now);
+                Stats::add(&self.stats.messages_in, batch.messages);
+                ending.received_unseen(batch.messages, now);
+            }
+        }
+    }
+
+    fn arrived(&self, bytes: u64, now: Instant) {
+        Stats::add(&self.stats.bytes_in, bytes);
+        if self.stats.first_message.get().is_none() {
+            self.stats.first_message.set(Some(now));
         }
     }
 

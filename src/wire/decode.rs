@@ -38,6 +38,17 @@ pub struct Step {
     pub event: Option<Event>,
 }
 
+/// Whole messages that were taken together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Bytes at the front of the buffer that are not to be given again.
+    pub consumed: usize,
+    /// How many messages they hold.
+    pub messages: u64,
+    /// Bytes of their payloads.
+    pub payload: u64,
+}
+
 const NEED_MORE: Step = Step { consumed: 0, event: None };
 
 /// The reading half of one connection.
@@ -50,6 +61,10 @@ pub struct Decoder {
     message: Option<Message>,
     utf8: Utf8Stream,
 }
+
+/// The first bytes of frames that are whole messages: FIN and the opcode (RFC 6455 section 5.2).
+const WHOLE_TEXT: u8 = 0x80 | opcode::TEXT;
+const WHOLE_BINARY: u8 = 0x80 | opcode::BINARY;
 
 /// A data frame whose payload has not all been seen.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +110,74 @@ impl Decoder {
             Some(frame) => self.payload(frame, 0, buffer),
             None => self.next_frame(buffer),
         }
+    }
+
+    /// The kind of the message at the front of `buffer`, if [`Decoder::batch`] may take it.
+    pub fn batch_kind(&self, buffer: &[u8]) -> Option<Kind> {
+        let between_messages = self.frame.is_none() && self.message.is_none();
+        if self.role != Role::Client || !between_messages {
+            return None;
+        }
+        match *buffer.first()? {
+            WHOLE_TEXT => Some(Kind::Text),
+            WHOLE_BINARY => Some(Kind::Binary),
+            _ => None,
+        }
+    }
+
+    /// Takes the messages of this kind (see [`Decoder::batch_kind`]) that stand at the front of
+    /// `buffer`, each of them valid, there as a whole, and in one frame: at most `most`. Appends
+    /// their payloads to `out`, each followed by `end`. What it leaves is for [`Decoder::step`].
+    ///
+    /// Text is checked all at once where `end` keeps the messages apart: an ASCII character cannot
+    /// be within another.
+    pub fn batch(
+        &self,
+        buffer: &[u8],
+        kind: Kind,
+        end: &[u8],
+        most: u64,
+        out: &mut Vec<u8>,
+    ) -> Batch {
+        let begin = out.len();
+        let joined = kind == Kind::Text && end.first().is_some_and(u8::is_ascii);
+        let each = kind == Kind::Text && !joined;
+        let batch = self.copy(buffer, kind, end, most, each, out);
+        if joined && utf8::check(&out[begin..]).is_err() {
+            out.truncate(begin);
+            return self.copy(buffer, kind, end, most, true, out);
+        }
+        batch
+    }
+
+    /// The work of [`Decoder::batch`]; with `check`, stops before a payload that is not UTF-8.
+    fn copy(
+        &self,
+        buffer: &[u8],
+        kind: Kind,
+        end: &[u8],
+        most: u64,
+        check: bool,
+        out: &mut Vec<u8>,
+    ) -> Batch {
+        let whole = if kind == Kind::Text { WHOLE_TEXT } else { WHOLE_BINARY };
+        let limit = self.max_message.unwrap_or(u64::MAX);
+        let mut batch = Batch::default();
+        while batch.messages < most
+            && let [first, short, rest @ ..] = &buffer[batch.consumed..]
+            && *first == whole
+            && let Ok(Some((length, size))) = payload_length(*short, rest)
+            && length <= limit
+            && let Some(payload) = rest.get(size..).and_then(|rest| rest.get(..length as usize))
+            && !(check && utf8::check(payload).is_err())
+        {
+            out.extend_from_slice(payload);
+            out.extend_from_slice(end);
+            batch.consumed += 2 + size + payload.len();
+            batch.messages += 1;
+            batch.payload += length;
+        }
+        batch
     }
 
     fn next_frame(&mut self, buffer: &mut [u8]) -> Result<Step, Violation> {
@@ -268,6 +351,16 @@ mod tests {
 
     /// Feeds `stream` in pieces of the given sizes (the last one again and again).
     fn decode(role: Role, limit: Option<u64>, stream: &[u8], cuts: &[usize]) -> Vec<Said> {
+        decode_with(false, role, limit, stream, cuts)
+    }
+
+    fn decode_with(
+        batches: bool,
+        role: Role,
+        limit: Option<u64>,
+        stream: &[u8],
+        cuts: &[usize],
+    ) -> Vec<Said> {
         let mut decoder = Decoder::new(role, limit);
         let mut said = Vec::new();
         let mut message = Vec::new();
@@ -281,6 +374,15 @@ mod tests {
             buffer.extend_from_slice(piece);
             rest = tail;
             loop {
+                while batches && let Some(kind) = decoder.batch_kind(&buffer) {
+                    let mut whole = Vec::new();
+                    let batch = decoder.batch(&buffer, kind, b"", 1, &mut whole);
+                    if batch.messages == 0 {
+                        break;
+                    }
+                    said.push(Said::Message(kind, whole));
+                    buffer.drain(..batch.consumed);
+                }
                 let step = match decoder.step(&mut buffer) {
                     Ok(step) => step,
                     Err(violation) => {
@@ -384,6 +486,55 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_batch_takes_what_is_whole_and_valid_and_leaves_the_rest() {
+        let text = |bytes: &[u8]| frame(true, 1, bytes);
+        let good = [text(b"a"), text(b""), text("ä".as_bytes())].concat();
+        let with = |next: Vec<u8>| [good.clone(), next].concat();
+        let all = "a||||ä||";
+        let cases: [(&str, Vec<u8>, u64, &str); 12] = [
+            ("all", good.clone(), 9, all),
+            ("at most", good.clone(), 2, "a||||"),
+            ("a Ping", with(frame(true, 9, b"p")), 9, all),
+            ("binary", with(frame(true, 2, b"b")), 9, all),
+            ("a fragment", with(frame(false, 1, b"f")), 9, all),
+            ("half a header", with(vec![0x81]), 9, all),
+            ("half a payload", with(vec![0x81, 2, b'h']), 9, all),
+            ("a length that is not minimal", with(vec![0x81, 126, 0, 1, b'x']), 9, all),
+            ("a mask", with(vec![0x81, 0x81, 0, 0, 0, 0, b'x']), 9, all),
+            ("too long", with(text(&[b'x'; 101])), 9, all),
+            ("bad text", with([text(b"\xff"), text(b"z")].concat()), 9, all),
+            ("a character over two", with([text(b"\xc3"), text(b"\xa4")].concat()), 9, all),
+        ];
+        for (name, stream, most, expected) in cases {
+            for end in ["||", ""] {
+                let decoder = Decoder::new(Role::Client, Some(100));
+                assert_eq!(decoder.batch_kind(&stream), Some(Kind::Text), "{name}");
+                let mut out = b"before".to_vec();
+                let batch = decoder.batch(&stream, Kind::Text, end.as_bytes(), most, &mut out);
+                let expected = expected.replace("||", end);
+                assert_eq!(out.strip_prefix(b"before"), Some(expected.as_bytes()), "{name}");
+                assert_eq!(batch.messages, most.min(3), "{name}");
+                let payload = expected.len() as u64 - batch.messages * end.len() as u64;
+                assert_eq!(batch.payload, payload, "{name}");
+                assert_eq!(batch.consumed as u64, payload + 2 * batch.messages, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_is_nothing_within_a_message_or_for_a_server() {
+        let whole = frame(true, 1, b"a");
+        assert_eq!(Decoder::new(Role::Server, None).batch_kind(&whole), None);
+        let mut decoder = Decoder::new(Role::Client, None);
+        assert_eq!(decoder.batch_kind(b""), None);
+        decoder.step(&mut frame(false, 1, b"a")).unwrap();
+        assert_eq!(decoder.batch_kind(&whole), None);
+        let mut decoder = Decoder::new(Role::Client, None);
+        decoder.step(&mut [0x82, 2, b'x']).unwrap();
+        assert_eq!(decoder.batch_kind(&whole), None);
+    }
+
     fn utterance() -> impl Strategy<Value = (Said, Vec<usize>)> {
         let payload = prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..300),
@@ -437,7 +588,9 @@ mod tests {
                 expected.push(said.clone());
             }
             let role = if mask.is_some() { Role::Server } else { Role::Client };
-            prop_assert_eq!(decode(role, None, &stream, &cuts), expected);
+            for batches in [false, true] {
+                prop_assert_eq!(&decode_with(batches, role, None, &stream, &cuts), &expected);
+            }
         }
     }
 }

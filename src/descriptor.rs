@@ -1,0 +1,168 @@
+//! Reads and writes that never wait, on descriptors that other programs share: `O_NONBLOCK` would
+//! be theirs too, so each call asks for itself.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// Bytes that a pipe takes without waiting once it is ready at all (`PIPE_BUF`).
+const SURE: usize = 4096;
+
+/// What a descriptor is, as far as it matters for waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// It can be asked whether it is ready, and then does not wait.
+    Pipe,
+    /// It takes everything at once and keeps nothing.
+    Null,
+    /// It may wait whatever it says: a file, a terminal.
+    Other,
+}
+
+/// What `file` is.
+pub fn nature(file: &File) -> Nature {
+    let Ok(data) = file.metadata() else { return Nature::Other };
+    let kind = data.file_type();
+    if kind.is_fifo() || kind.is_socket() {
+        return Nature::Pipe;
+    }
+    let null = std::fs::metadata("/dev/null");
+    let is_null = kind.is_char_device() && null.is_ok_and(|null| null.rdev() == data.rdev());
+    if is_null { Nature::Null } else { Nature::Other }
+}
+
+/// Reads what is there; 0 is the end.
+///
+/// # Errors
+/// `WouldBlock` when there is nothing; what the operating system says.
+pub fn read(file: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    if let Some(result) = supported::read(&file, buffer) {
+        return result;
+    }
+    // Somebody else may take what is there between the two calls; only then this waits.
+    ready(&file, PollFlags::IN)?;
+    Ok(rustix::io::read(file, buffer)?)
+}
+
+/// Writes as much as there is room for.
+///
+/// # Errors
+/// `WouldBlock` when there is no room; what the operating system says.
+pub fn write(file: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    if let Some(result) = supported::write(&file, bytes) {
+        return result;
+    }
+    ready(&file, PollFlags::OUT)?;
+    Ok(rustix::io::write(file, &bytes[..bytes.len().min(SURE)])?)
+}
+
+/// Whether what did not succeed may be tried again, by one who waits.
+pub fn may_pass(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+fn ready(file: &impl AsFd, what: PollFlags) -> io::Result<()> {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match poll(&mut [PollFd::new(file, what)], Some(&at_once))? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Where one call can be told not to wait (Linux; for pipes since 6.4).
+#[cfg(target_os = "linux")]
+mod supported {
+    use std::io::{self, IoSlice, IoSliceMut};
+    use std::os::fd::AsFd;
+
+    use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev2};
+
+    /// No position: on from where the descriptor stands.
+    const HERE: u64 = u64::MAX;
+
+    pub fn read(file: &impl AsFd, buffer: &mut [u8]) -> Option<io::Result<usize>> {
+        let into = &mut [IoSliceMut::new(buffer)];
+        known(preadv2(file, into, HERE, ReadWriteFlags::NOWAIT))
+    }
+
+    pub fn write(file: &impl AsFd, bytes: &[u8]) -> Option<io::Result<usize>> {
+        known(pwritev2(file, &[IoSlice::new(bytes)], HERE, ReadWriteFlags::NOWAIT))
+    }
+
+    fn known(result: rustix::io::Result<usize>) -> Option<io::Result<usize>> {
+        match result {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => None,
+            result => Some(result.map_err(io::Error::from)),
+        }
+    }
+}
+
+/// Nowhere else.
+#[cfg(not(target_os = "linux"))]
+mod supported {
+    use std::io;
+    use std::os::fd::AsFd;
+
+    pub fn read(_: &impl AsFd, _: &mut [u8]) -> Option<io::Result<usize>> {
+        None
+    }
+
+    pub fn write(_: &impl AsFd, _: &[u8]) -> Option<io::Result<usize>> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{PipeReader, PipeWriter, Write as _, pipe};
+    use std::os::fd::OwnedFd;
+
+    fn a_pipe() -> (PipeReader, PipeWriter) {
+        pipe().unwrap()
+    }
+
+    #[test]
+    fn an_empty_pipe_is_not_waited_for_and_a_closed_one_is_at_its_end() {
+        let (reader, mut writer) = a_pipe();
+        let mut buffer = [0; 8];
+        let nothing = read(&reader, &mut buffer).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+        writer.write_all(b"abc").unwrap();
+        assert_eq!(read(&reader, &mut buffer).unwrap(), 3);
+        assert_eq!(&buffer[..3], b"abc");
+        drop(writer);
+        assert_eq!(read(&reader, &mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_full_pipe_takes_what_it_has_room_for_and_no_more() {
+        let (reader, writer) = a_pipe();
+        let bytes = vec![b'x'; 1 << 20];
+        let mut total = 0;
+        let full = loop {
+            match write(&writer, &bytes) {
+                Ok(count) => total += count,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+        assert!(total > 0 && total < bytes.len(), "{total}");
+        drop(reader);
+        assert_eq!(write(&writer, &bytes).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn pipes_files_and_dev_null_are_told_apart() {
+        let file = |fd: OwnedFd| File::from(fd);
+        let (reader, writer) = a_pipe();
+        assert_eq!(nature(&file(reader.into())), Nature::Pipe);
+        assert_eq!(nature(&file(writer.into())), Nature::Pipe);
+        assert_eq!(nature(&File::create("/dev/null").unwrap()), Nature::Null);
+        assert_eq!(nature(&File::open("/dev/zero").unwrap()), Nature::Other);
+        assert_eq!(nature(&tempfile::tempfile().unwrap()), Nature::Other);
+    }
+}

@@ -1,0 +1,239 @@
+//! The rows of the table: one job, done by each program in turn.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read as _, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::pattern::{Kind, Pattern};
+use crate::process::{self, Drain, Input, Used};
+use crate::server::{Job, Seen, Server};
+use crate::tools::{Name, Task, Tool};
+
+/// Which way the messages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From the server to stdout.
+    Receive,
+    /// From stdin to the server.
+    Send,
+}
+
+/// What stdin or stdout is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Through {
+    /// `/dev/null`, for output only.
+    Null,
+    /// A file.
+    File,
+    /// A pipe.
+    Pipe,
+}
+
+/// One stream of messages.
+#[derive(Clone, Copy, Debug)]
+pub struct Stream {
+    /// Which way.
+    pub way: Way,
+    /// Text or binary.
+    pub kind: Kind,
+    /// Payload bytes of a message.
+    pub size: usize,
+    /// What stdin or stdout is.
+    pub through: Through,
+}
+
+/// How the far side of a stream behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// As fast as it can.
+    Fast,
+    /// It looks at every byte.
+    Checking,
+    /// It does nothing for a while.
+    Stalling,
+}
+
+/// How long a far side stalls.
+const STALL: Duration = Duration::from_secs(2);
+
+/// What one run of one program gave.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Messages.
+    pub count: u64,
+    /// Nanoseconds from the opening to the last message.
+    pub time: u64,
+    /// What the process used.
+    pub used: Used,
+    /// What was wrong with what arrived.
+    pub problem: Option<String>,
+}
+
+impl Run {
+    /// Messages a second.
+    pub fn rate(&self) -> f64 {
+        self.count as f64 * 1e9 / self.time.max(1) as f64
+    }
+
+    /// Processor nanoseconds a message.
+    pub fn cpu(&self) -> f64 {
+        self.used.cpu as f64 / self.count.max(1) as f64
+    }
+}
+
+impl Stream {
+    /// What it is called in tables.
+    pub fn name(&self) -> String {
+        let way = match self.way {
+            Way::Receive => "in",
+            Way::Send => "out",
+        };
+        let through = match self.through {
+            Through::Null => "/dev/null",
+            Through::File => "file",
+            Through::Pipe => "pipe",
+        };
+        format!("{} {} {way}, {through}", size_name(self.size as u64), self.kind.name())
+    }
+
+    /// Runs `tool` on `count` messages.
+    pub fn run(
+        &self,
+        tool: &Tool,
+        server: &Server,
+        folder: &Path,
+        count: u64,
+        manner: Manner,
+    ) -> anyhow::Result<Option<Run>> {
+        let pattern =
+            Pattern { kind: self.kind, size: self.size, numbered: manner == Manner::Checking };
+        match self.way {
+            Way::Receive => self.receive(tool, server, folder, count, pattern, manner),
+            Way::Send => self.send(tool, server, folder, count, pattern, manner),
+        }
+    }
+
+    fn receive(
+        &self,
+        tool: &Tool,
+        server: &Server,
+        folder: &Path,
+        count: u64,
+        pattern: Pattern,
+        manner: Manner,
+    ) -> anyhow::Result<Option<Run>> {
+        let Some(argv) = tool.argv(Task::Receive(self.kind), &server.url()) else {
+            return Ok(None);
+        };
+        let path = folder.join("output");
+        let drain = match self.through {
+            Through::Null => Drain::Null,
+            Through::File => Drain::File(&path),
+            Through::Pipe if manner == Manner::Stalling => Drain::Pipe(STALL),
+            Through::Pipe => Drain::Pipe(Duration::ZERO),
+        };
+        server.expect(Job::Send { pattern, count });
+        let used = process::run(&argv, Input::Silence, drain, folder)?;
+        let Seen { opened, mut problem, .. } = server.seen();
+        if self.through != Through::Null && used.output < count * self.size as u64 {
+            problem.get_or_insert(format!("{} bytes of output", used.output));
+        }
+        if manner == Manner::Checking
+            && tool.name != Name::Copy
+            && let Err(what) = check(&path, count, pattern, tool)
+        {
+            problem.get_or_insert(what);
+        }
+        if self.through == Through::File {
+            std::fs::remove_file(&path)?;
+        }
+        Ok(Some(Run { count, time: used.ended.saturating_sub(opened), used, problem }))
+    }
+
+    fn send(
+        &self,
+        tool: &Tool,
+        server: &Server,
+        folder: &Path,
+        count: u64,
+        pattern: Pattern,
+        manner: Manner,
+    ) -> anyhow::Result<Option<Run>> {
+        let Some(argv) = tool.argv(Task::Send(self.kind, self.size), &server.url()) else {
+            return Ok(None);
+        };
+        let framed = tool.name == Name::Copy;
+        let path = folder.join(format!("input-{framed}-{}-{count}", self.name().replace('/', "")));
+        if self.through == Through::File && !path.exists() {
+            feed(pattern, count, framed, &mut BufWriter::new(File::create(&path)?))?;
+        }
+        let input = match self.through {
+            Through::File => Input::File(&path),
+            _ => Input::Pipe(Box::new(move |pipe| feed(pattern, count, framed, pipe))),
+        };
+        let pause = if manner == Manner::Stalling { STALL } else { Duration::ZERO };
+        server.expect(Job::Take { pattern, pause });
+        let used = process::run(&argv, input, Drain::Null, folder)?;
+        let Seen { opened, last, messages, bytes, mut problem } = server.seen();
+        if bytes < count * self.size as u64 {
+            problem.get_or_insert(format!("{bytes} bytes arrived"));
+        } else if messages != count {
+            problem.get_or_insert(format!("{messages} messages arrived"));
+        }
+        Ok(Some(Run { count, time: last.saturating_sub(opened), used, problem }))
+    }
+}
+
+/// Writes the input of a client: messages as they are typed, or frames for a plain copy.
+fn feed(pattern: Pattern, count: u64, framed: bool, out: &mut dyn Write) -> io::Result<()> {
+    let encode = |payload: &[u8], block: &mut Vec<u8>| {
+        if framed {
+            pattern.frame(payload, true, block);
+        } else {
+            pattern.plain(payload, block);
+        }
+    };
+    pattern.write(count, encode, |block| out.write_all(block))?;
+    if framed {
+        out.write_all(&[0x88, 0x80, 0, 0, 0, 0])?;
+    }
+    out.flush()
+}
+
+/// Compares the output of a client with what was sent.
+fn check(path: &Path, count: u64, pattern: Pattern, tool: &Tool) -> Result<(), String> {
+    let mut output = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
+    let mut number = 0;
+    let newlines = tool.ends_lines(pattern.kind);
+    let encode = |payload: &[u8], block: &mut Vec<u8>| {
+        block.extend_from_slice(payload);
+        if newlines {
+            block.push(b'\n');
+        }
+    };
+    pattern.write(count, encode, |expected| {
+        let mut got = vec![0; expected.len()];
+        number += 1;
+        let same = output.read_exact(&mut got).is_ok() && got == expected;
+        if same {
+            Ok(())
+        } else {
+            Err(format!("block {number} of the output is not what was sent"))
+        }
+    })?;
+    match output.read(&mut [0]) {
+        Ok(0) => Ok(()),
+        _ => Err("the output has more than was sent".into()),
+    }
+}
+
+/// `64 B`, `1 KiB`, `1 GiB`.
+pub fn size_name(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..0x10_0000 => format!("{} KiB", bytes >> 10),
+        0x10_0000..0x4000_0000 => format!("{} MiB", bytes >> 20),
+        _ => format!("{} GiB", bytes >> 30),
+    }
+}

@@ -1,0 +1,293 @@
+//! The servers of the benchmark: raw TCP, frames made by hand, so that they are never the
+//! bottleneck. What a connection is for stands in the path that the client asks for.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::clock;
+use crate::pattern::{Kind, Pattern};
+
+/// What the server does on a connection.
+#[derive(Clone, Copy, Debug)]
+pub enum Job {
+    /// Sends so many messages, then a Close.
+    Send { pattern: Pattern, count: u64 },
+    /// Takes messages; with a pause before it takes the first.
+    Take { pattern: Pattern, pause: Duration },
+    /// Sends everything back.
+    Echo,
+}
+
+/// What a server saw of one connection.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// When the opening handshake was answered.
+    pub opened: u64,
+    /// When the last message had come.
+    pub last: u64,
+    /// Messages that came.
+    pub messages: u64,
+    /// Their payload bytes.
+    pub bytes: u64,
+    /// What was not as it should be.
+    pub problem: Option<String>,
+}
+
+/// A server with its own thread; a connection after another.
+pub struct Server {
+    port: u16,
+    jobs: mpsc::Sender<Job>,
+    seen: mpsc::Receiver<Seen>,
+}
+
+/// How long the far end may be silent.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Bytes of one read.
+const READ: usize = 1 << 20;
+
+impl Server {
+    /// Starts a server on a free port of loopback.
+    pub fn start() -> io::Result<Server> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let port = listener.local_addr()?.port();
+        let (jobs, take_job) = mpsc::channel();
+        let (say, seen) = mpsc::channel();
+        thread::spawn(move || {
+            for job in take_job {
+                let mut report = Seen::default();
+                let result =
+                    listener.accept().and_then(|(stream, _)| serve(stream, job, &mut report));
+                if let Err(error) = result {
+                    report.problem.get_or_insert(error.to_string());
+                }
+                if say.send(report).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Server { port, jobs, seen })
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}/", self.port)
+    }
+
+    /// What the next connection is for.
+    pub fn expect(&self, job: Job) {
+        self.jobs.send(job).expect("the server runs");
+    }
+
+    /// What became of it. A client that never came is made good by a connection of our own.
+    pub fn seen(&self) -> Seen {
+        if let Ok(seen) = self.seen.recv_timeout(Duration::from_secs(5)) {
+            return seen;
+        }
+        drop(TcpStream::connect(("127.0.0.1", self.port)));
+        self.seen.recv_timeout(PATIENCE).unwrap_or_default()
+    }
+}
+
+fn serve(mut stream: TcpStream, job: Job, seen: &mut Seen) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let early = accept(&mut stream)?;
+    seen.opened = clock::now();
+    match job {
+        Job::Send { pattern, count } => send(stream, pattern, count),
+        Job::Take { pattern, pause } => {
+            thread::sleep(pause);
+            Taker { pattern, seen, remaining: 0, fin: false, message: Vec::new() }
+                .take(stream, early)
+        }
+        Job::Echo => echo(stream, early),
+    }
+}
+
+/// The opening handshake; gives back what came after the request.
+fn accept(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut request = Vec::new();
+    let end = loop {
+        let mut block = [0; 4096];
+        let count = stream.read(&mut block)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        request.extend_from_slice(&block[..count]);
+        if let Some(at) = request.windows(4).position(|window| window == b"\r\n\r\n") {
+            break at + 4;
+        }
+    };
+    let early = request.split_off(end);
+    let text = String::from_utf8_lossy(&request);
+    let key = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim())
+    });
+    let key = key.ok_or_else(|| io::Error::other("no Sec-WebSocket-Key"))?;
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {}\r\n\r\n",
+        derive_accept_key(key.as_bytes())
+    );
+    stream.write_all(answer.as_bytes())?;
+    Ok(early)
+}
+
+fn send(mut stream: TcpStream, pattern: Pattern, count: u64) -> io::Result<()> {
+    let encode = |payload: &[u8], out: &mut Vec<u8>| pattern.frame(payload, false, out);
+    pattern.write(count, encode, |block| stream.write_all(block))?;
+    part(stream)
+}
+
+/// Takes frames apart where they lie; only a check looks at payloads.
+struct Taker<'a> {
+    pattern: Pattern,
+    seen: &'a mut Seen,
+    /// Payload bytes of the current frame that are still to come.
+    remaining: usize,
+    /// Whether the current frame ends a message.
+    fin: bool,
+    /// The message being put together, where it is checked.
+    message: Vec<u8>,
+}
+
+/// The header of a frame, and how many bytes it takes.
+struct Header {
+    first: u8,
+    mask: [u8; 4],
+    size: usize,
+    length: usize,
+}
+
+fn header(bytes: &[u8]) -> Option<Header> {
+    let (first, second) = (*bytes.first()?, *bytes.get(1)?);
+    let (length, size) = match second & 0x7f {
+        126 => (u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?) as usize, 4),
+        127 => (u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?) as usize, 10),
+        length => (length as usize, 2),
+    };
+    if second & 0x80 == 0 {
+        return Some(Header { first, mask: [0; 4], size, length });
+    }
+    let mask = *bytes.get(size..)?.first_chunk()?;
+    Some(Header { first, mask, size: size + 4, length })
+}
+
+fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+    payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
+}
+
+impl Taker<'_> {
+    fn take(&mut self, mut stream: TcpStream, early: Vec<u8>) -> io::Result<()> {
+        let mut filled = early.len();
+        let mut buffer = early;
+        buffer.resize(filled.max(READ), 0);
+        loop {
+            let (consumed, closed) = self.frames(&mut buffer[..filled]);
+            if closed {
+                return part(stream);
+            }
+            buffer.copy_within(consumed..filled, 0);
+            filled -= consumed;
+            if filled == buffer.len() {
+                buffer.resize(2 * filled, 0);
+            }
+            match stream.read(&mut buffer[filled..])? {
+                0 => return Ok(()),
+                count => filled += count,
+            }
+            self.seen.last = clock::now();
+        }
+    }
+
+    /// How many bytes are done with, and whether a Close is next.
+    fn frames(&mut self, bytes: &mut [u8]) -> (usize, bool) {
+        let mut at = 0;
+        loop {
+            let here = self.remaining.min(bytes.len() - at);
+            at += here;
+            self.remaining -= here;
+            if self.remaining > 0 {
+                return (at, false);
+            }
+            self.seen.messages += u64::from(std::mem::take(&mut self.fin));
+            let Some(found) = header(&bytes[at..]) else { return (at, false) };
+            if found.first & 0x0f == 8 {
+                return (at, true);
+            }
+            let is_data = found.first & 0x08 == 0;
+            let payload = at + found.size;
+            if self.pattern.numbered && is_data {
+                let Some(payload) = bytes.get_mut(payload..payload + found.length) else {
+                    return (at, false);
+                };
+                unmask(payload, found.mask);
+                self.message.extend_from_slice(payload);
+                if found.first & 0x80 != 0 {
+                    self.check();
+                }
+            }
+            self.seen.bytes += if is_data { found.length as u64 } else { 0 };
+            self.fin = is_data && found.first & 0x80 != 0;
+            self.remaining = found.length;
+            at = payload;
+        }
+    }
+
+    fn check(&mut self) {
+        let mut expected = Vec::new();
+        self.pattern.payload(self.seen.messages, &mut expected);
+        if self.message != expected {
+            let what = format!("message {} is not what was sent", self.seen.messages);
+            self.seen.problem.get_or_insert(what);
+        }
+        self.message.clear();
+    }
+}
+
+/// Sends a Close and waits until the other end has gone.
+fn part(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(&[0x88, 2, 0x03, 0xe8])?;
+    stream.shutdown(Shutdown::Write)?;
+    io::copy(&mut stream, &mut io::sink()).map(drop)
+}
+
+fn echo(mut stream: TcpStream, early: Vec<u8>) -> io::Result<()> {
+    let mut received = early;
+    let mut answer = Vec::new();
+    let mut block = vec![0; 64 * 1024];
+    loop {
+        while let Some(found) = header(&received) {
+            let end = found.size + found.length;
+            if received.len() < end {
+                break;
+            }
+            if found.first & 0x0f == 8 {
+                return part(stream);
+            }
+            let payload = &mut received[found.size..end];
+            unmask(payload, found.mask);
+            let kind =
+                if found.first == Kind::Text.first_byte() { Kind::Text } else { Kind::Binary };
+            Pattern { kind, size: found.length, numbered: false }.frame(
+                payload,
+                false,
+                &mut answer,
+            );
+            received.drain(..end);
+        }
+        stream.write_all(&answer)?;
+        answer.clear();
+        match stream.read(&mut block)? {
+            0 => return Ok(()),
+            count => received.extend_from_slice(&block[..count]),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Streams of messages: the rate, the processor time a message, and the peak memory of each.
+
+use crate::Bench;
+use crate::pattern::Kind;
+use crate::rows::{Manner, Run, Stream, Through, Way};
+use crate::table::{self, markdown, median, ratio};
+use crate::tools::{Name, Tool};
+
+/// Payload bytes that a fast program moves in one run.
+const VOLUME: u64 = 256 << 20;
+/// Nanoseconds that a run of a slower program is to take.
+const BUDGET: f64 = 5e8;
+
+/// All runs of one row.
+struct Row {
+    stream: Stream,
+    results: Vec<(Name, Vec<Run>)>,
+}
+
+/// The rows.
+fn streams(quick: bool) -> Vec<Stream> {
+    let sizes: &[usize] = if quick { &[64, 64 << 10] } else { &[64, 1 << 10, 64 << 10, 1 << 20] };
+    let mut streams = Vec::new();
+    for way in [Way::Receive, Way::Send] {
+        for &size in sizes {
+            for kind in [Kind::Text, Kind::Binary] {
+                for through in [Through::Null, Through::File, Through::Pipe] {
+                    let for_output = through == Through::Null;
+                    let left_out = quick && (through == Through::File || kind == Kind::Binary);
+                    if !(left_out || way == Way::Send && for_output) {
+                        streams.push(Stream { way, kind, size, through });
+                    }
+                }
+            }
+        }
+    }
+    streams
+}
+
+/// Runs all rows and gives the table.
+pub fn table(bench: &Bench) -> anyhow::Result<String> {
+    let mut rows = Vec::new();
+    for stream in streams(bench.quick).into_iter().filter(|stream| bench.wants(&stream.name())) {
+        let row = measure(bench, stream)?;
+        eprintln!("{}", row.cells().join("  "));
+        rows.push(row);
+    }
+    if rows.is_empty() {
+        return Ok(String::new());
+    }
+    let cells: Vec<_> = rows.iter().map(Row::cells).collect();
+    let mut text = String::from("## Streams\n\n");
+    text += &markdown(
+        &[
+            "messages",
+            "wspipe",
+            "best peer",
+            "ratio",
+            "yardstick",
+            "ratio",
+            "copy",
+            "CPU a message",
+            "yardstick's",
+            "peak MiB",
+        ],
+        &cells,
+    );
+    text += "\nEach program's messages a second:\n\n";
+    let names: Vec<Name> = bench.tools.iter().map(|tool| tool.name).collect();
+    let mut head = vec!["messages"];
+    head.extend(names.iter().map(|name| name.shown()));
+    let cells: Vec<_> = rows.iter().map(|row| row.everyone(&names)).collect();
+    text += &markdown(&head, &cells);
+    let problems: Vec<_> = rows.iter().flat_map(Row::problems).collect();
+    if !problems.is_empty() {
+        text += &format!("\nNot as asked: {}.\n", problems.join("; "));
+    }
+    Ok(text)
+}
+
+fn measure(bench: &Bench, stream: Stream) -> anyhow::Result<Row> {
+    let volume = if bench.quick { VOLUME / 4 } else { VOLUME };
+    let most = (volume / stream.size as u64).max(8);
+    let mut results = Vec::new();
+    for tool in &bench.tools {
+        if let Some(count) = calibrate(bench, tool, stream, most)? {
+            results.push((tool, count, Vec::new()));
+        }
+    }
+    for _ in 0..bench.repeats {
+        for (tool, count, runs) in &mut results {
+            let folder = bench.folder.path();
+            runs.extend(stream.run(tool, &bench.server, folder, *count, Manner::Fast)?);
+        }
+    }
+    for entry in std::fs::read_dir(bench.folder.path())? {
+        std::fs::remove_file(entry?.path())?;
+    }
+    let results = results.into_iter().map(|(tool, _, runs)| (tool.name, runs)).collect();
+    Ok(Row { stream, results })
+}
+
+/// How many messages a program is given: what it does in the time that a run may take.
+fn calibrate(bench: &Bench, tool: &Tool, stream: Stream, most: u64) -> anyhow::Result<Option<u64>> {
+    if !tool.name.is_peer() {
+        let able = tool.name != Name::Copy || stream.through != Through::Null;
+        return Ok(if able { Some(most) } else { None });
+    }
+    let least = (most / 200).max(4);
+    let first = stream.run(tool, &bench.server, bench.folder.path(), least, Manner::Fast)?;
+    let budget = if bench.quick { BUDGET / 2.0 } else { BUDGET };
+    Ok(first.map(|run| ((run.rate() * budget / 1e9) as u64).clamp(least, most)))
+}
+
+impl Row {
+    fn of(&self, name: Name, what: impl Fn(&Run) -> f64) -> Option<f64> {
+        let (_, runs) = self.results.iter().find(|(of, _)| *of == name)?;
+        median(runs.iter().filter(|run| run.problem.is_none()).map(what))
+    }
+
+    /// The peer with the highest rate.
+    fn best_peer(&self) -> Option<(Name, f64)> {
+        let rated = self.results.iter().filter(|(name, _)| name.is_peer());
+        let rated = rated.filter_map(|(name, _)| Some((*name, self.of(*name, Run::rate)?)));
+        rated.max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let ours = self.of(Name::Wspipe, Run::rate);
+        let yardstick = self.of(Name::Yardstick, Run::rate);
+        let best = self.best_peer();
+        let memory = self.of(Name::Wspipe, |run| run.used.memory as f64);
+        let shown = |rate: Option<f64>| rate.map_or("–".into(), table::rate);
+        let cpu = |name| self.of(name, Run::cpu).map_or("–".into(), table::time);
+        vec![
+            self.stream.name(),
+            shown(ours),
+            best.map_or("–".into(), |(name, rate)| {
+                format!("{} {}", name.shown(), table::rate(rate))
+            }),
+            ratio(ours, best.map(|(_, rate)| rate)),
+            shown(yardstick),
+            ratio(ours, yardstick),
+            shown(self.of(Name::Copy, Run::rate)),
+            cpu(Name::Wspipe),
+            cpu(Name::Yardstick),
+            memory.map_or("–".into(), |bytes| table::memory(bytes as u64)),
+        ]
+    }
+
+    fn everyone(&self, names: &[Name]) -> Vec<String> {
+        let rates =
+            names.iter().map(|name| self.of(*name, Run::rate).map_or("–".into(), table::rate));
+        [self.stream.name()].into_iter().chain(rates).collect()
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (name, runs) in &self.results {
+            if let Some(what) = runs.iter().find_map(|run| run.problem.as_ref()) {
+                problems.push(format!("{}, {}: {what}", self.stream.name(), name.shown()));
+            }
+        }
+        problems
+    }
+}

@@ -1,0 +1,70 @@
+//! Numbers to text: medians, ratios, and the tables.
+
+use crate::Bench;
+
+/// The middle one; the lower of two.
+pub fn median<T: Copy + PartialOrd>(values: impl IntoIterator<Item = T>) -> Option<T> {
+    let mut values: Vec<T> = values.into_iter().collect();
+    values.sort_by(|a, b| a.partial_cmp(b).expect("numbers compare"));
+    values.get(values.len().checked_sub(1)? / 2).copied()
+}
+
+/// A table in Markdown.
+pub fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
+    let mut text = format!("| {} |\n|---|{}\n", head.join(" | "), "--:|".repeat(head.len() - 1));
+    for row in rows {
+        text.push_str(&format!("| {} |\n", row.join(" | ")));
+    }
+    text
+}
+
+/// A rate: `12.3 M`, `450 k`.
+pub fn rate(per_second: f64) -> String {
+    match per_second {
+        r if r >= 1e6 => format!("{:.1} M", r / 1e6),
+        r if r >= 1e4 => format!("{:.0} k", r / 1e3),
+        r if r >= 1e3 => format!("{:.1} k", r / 1e3),
+        r => format!("{r:.0}"),
+    }
+}
+
+/// A time: `31 ns`, `4.5 µs`, `2.1 ms`, `1.2 s`.
+pub fn time(nanoseconds: f64) -> String {
+    let (value, unit) = match nanoseconds {
+        n if n < 1e3 => (n, "ns"),
+        n if n < 1e6 => (n / 1e3, "µs"),
+        n if n < 1e9 => (n / 1e6, "ms"),
+        n => (n / 1e9, "s"),
+    };
+    if value < 10.0 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+}
+
+/// Memory in MiB.
+pub fn memory(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / f64::from(1 << 20))
+}
+
+/// A ratio; nothing where one side is missing.
+pub fn ratio(ours: Option<f64>, theirs: Option<f64>) -> String {
+    match (ours, theirs) {
+        (Some(ours), Some(theirs)) if theirs > 0.0 => format!("{:.2}", ours / theirs),
+        _ => "–".into(),
+    }
+}
+
+/// On what machine, with what.
+pub fn conditions(bench: &Bench) -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let release = kernel.split('-').next().unwrap_or_default().trim();
+    format!(
+        "{} cores ({}), Linux {release}, servers and clients on the same machine over loopback; \
+         medians of {} runs, interleaved.\n",
+        cores,
+        model.unwrap_or("unknown"),
+        bench.repeats
+    )
+}
