@@ -7,9 +7,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-/// Bytes that a pipe takes without waiting once it is ready at all (`PIPE_BUF`).
-const SURE: usize = 4096;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// What a descriptor is, as far as it matters for waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,34 +41,35 @@ pub fn read(file: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     if let Some(result) = supported::read(&file, buffer) {
         return result;
     }
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    if poll(&mut [PollFd::new(&file, PollFlags::IN)], Some(&at_once))? == 0 {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
     // Somebody else may take what is there between the two calls; only then this waits.
-    ready(&file, PollFlags::IN)?;
     Ok(rustix::io::read(file, buffer)?)
 }
 
 /// Writes as much as there is room for.
 ///
 /// # Errors
-/// `WouldBlock` when there is no room; what the operating system says.
+/// `WouldBlock` when there is no room; `Unsupported` where a write can only wait (a pipe that is
+/// ready may still have less room than the write needs); what the operating system says.
 pub fn write(file: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
-    if let Some(result) = supported::write(&file, bytes) {
-        return result;
-    }
-    ready(&file, PollFlags::OUT)?;
-    Ok(rustix::io::write(file, &bytes[..bytes.len().min(SURE)])?)
+    supported::write(&file, bytes).unwrap_or_else(|| Err(io::ErrorKind::Unsupported.into()))
+}
+
+/// A pipe whose readiness the runtime watches; the file again where that cannot be.
+///
+/// # Errors
+/// The file.
+pub fn watch(file: File, interest: Interest) -> Result<AsyncFd<File>, File> {
+    #[expect(deprecated, reason = "its successor needs `unsafe`; a File keeps its descriptor")]
+    AsyncFd::try_with_interest(file, interest).map_err(|error| error.into_parts().0)
 }
 
 /// Whether what did not succeed may be tried again, by one who waits.
 pub fn may_pass(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
-fn ready(file: &impl AsFd, what: PollFlags) -> io::Result<()> {
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    match poll(&mut [PollFd::new(file, what)], Some(&at_once))? {
-        0 => Err(io::ErrorKind::WouldBlock.into()),
-        _ => Ok(()),
-    }
 }
 
 /// Where one call can be told not to wait (Linux; for pipes since 6.4).

@@ -135,7 +135,8 @@ fn close_record(closure: &Closure) -> Record<'_> {
 /// The last words of a run.
 #[derive(Debug, Default)]
 pub struct Words {
-    stdout: String,
+    /// For stdout.
+    pub stdout: String,
     /// For stderr.
     pub stderr: String,
 }

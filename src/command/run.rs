@@ -60,8 +60,10 @@ pub async fn run(plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failu
     stderr.say(&words.stderr);
     let said = async {
         stderr.said().await;
-        // Waiting for a stdout that is stuck must not keep signals and time limits from ending it.
-        tokio::task::spawn_blocking(move || words.print()).await
+        if !words.stdout.is_empty() {
+            // A stdout that is stuck must not keep signals and time limits from ending it.
+            let _ = tokio::task::spawn_blocking(move || words.print()).await;
+        }
     };
     unless_interrupted(said, LAST_WORDS, &mut end, &mut interrupts).await;
     Ok(end.exit)

@@ -1,5 +1,5 @@
-//! What is said on stderr during a run never waits for whoever reads it: that one may be stuck, while
-//! signals and time limits are not.
+//! What is said on stderr during a run goes through a thread of its own: whoever reads it may be
+//! stuck, while signals and time limits are not.
 
 use std::fs::File;
 use std::io;
@@ -21,8 +21,8 @@ impl Stderr {
         }
         if self.writer.is_none() {
             let stderr = io::stderr().as_fd().try_clone_to_owned().map(File::from);
-            // Without a descriptor there is nobody to tell.
-            self.writer = stderr.map(|file| Writer::new(Destination::Given(file))).ok();
+            // Without a descriptor or a thread there is nobody to tell.
+            self.writer = stderr.map(|file| Writer::new(Destination::Apart(file))).ok();
         }
         if let Some(writer) = &mut self.writer {
             writer.hand_over(text.as_bytes());

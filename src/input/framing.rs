@@ -23,6 +23,9 @@ pub enum Framing {
     LengthPrefixed,
 }
 
+/// The largest message of [`Framing::Stream`], in bytes.
+const STREAM: usize = 64 * 1024;
+
 /// Input that ends within a length-prefixed message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Truncated {
@@ -221,10 +224,18 @@ impl Splitter {
         block: &[u8],
         emit: &mut impl FnMut(&[u8], bool) -> Result<(), E>,
     ) -> Result<(), E> {
-        let cut = if self.whole_characters { cut_at_end(block) } else { 0 };
-        let (now, later) = block.split_at(block.len() - cut);
-        self.kept.extend_from_slice(later);
-        if now.is_empty() { Ok(()) } else { emit(now, true) }
+        let mut rest = block;
+        loop {
+            let most = &rest[..rest.len().min(STREAM)];
+            let cut = if self.whole_characters { cut_at_end(most) } else { 0 };
+            let (now, later) = rest.split_at(most.len() - cut);
+            if now.is_empty() {
+                self.kept.extend_from_slice(later);
+                return Ok(());
+            }
+            emit(now, true)?;
+            rest = later;
+        }
     }
 
     fn length_prefixed<E>(

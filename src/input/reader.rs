@@ -17,8 +17,10 @@ use tokio::sync::mpsc;
 
 use crate::descriptor::{self, Nature};
 
-/// Bytes in a block; `--stream` makes each one a message.
-pub const BLOCK: usize = 64 * 1024;
+/// Bytes that are read at once from a pipe, which holds no more unless it was told to.
+const FROM_PIPE: usize = 64 * 1024;
+/// Bytes that are read at once by the thread, so that it is worth waking it.
+const FROM_FILE: usize = 256 * 1024;
 /// Blocks that may wait between the thread and the session.
 const WAITING: usize = 2;
 
@@ -119,7 +121,7 @@ impl Reader {
                 // A thread that has ended needs no buffers.
                 let _ = spent.send(block.buffer);
             }
-            _ if block.buffer.len() == BLOCK => self.spent.push(block.buffer),
+            _ if block.buffer.len() == FROM_PIPE => self.spent.push(block.buffer),
             _ => {}
         }
     }
@@ -143,11 +145,15 @@ impl Source {
             Origin::Stdin => Origin::File(io::stdin().as_fd().try_clone_to_owned()?.into()),
             origin => origin,
         };
-        if let Origin::File(file) = &origin
-            && let Some(pipe) = watch(file)
-        {
-            return Ok(Source::Pipe(pipe));
-        }
+        let origin = match origin {
+            Origin::File(file) if descriptor::nature(&file) == Nature::Pipe => {
+                match descriptor::watch(file, Interest::READABLE) {
+                    Ok(pipe) => return Ok(Source::Pipe(pipe)),
+                    Err(file) => Origin::File(file),
+                }
+            }
+            origin => origin,
+        };
         let (send_block, blocks) = mpsc::channel(WAITING);
         let (spent, take_spent) = std_mpsc::channel();
         thread::Builder::new()
@@ -178,19 +184,9 @@ impl Source {
     }
 }
 
-/// A pipe whose readiness the runtime watches.
-fn watch(file: &File) -> Option<AsyncFd<File>> {
-    if descriptor::nature(file) != Nature::Pipe {
-        return None;
-    }
-    let file = file.try_clone().ok()?;
-    #[expect(deprecated, reason = "its successor needs `unsafe`; a File keeps its descriptor")]
-    AsyncFd::with_interest(file, Interest::READABLE).ok()
-}
-
 /// What a pipe has; nothing when it has nothing yet.
 fn read_pipe(pipe: &File, spent: &mut Vec<Vec<u8>>) -> io::Result<Option<Block>> {
-    let mut buffer = spent.pop().unwrap_or_else(|| vec![0; BLOCK]);
+    let mut buffer = spent.pop().unwrap_or_else(|| vec![0; FROM_PIPE]);
     match descriptor::read(pipe, &mut buffer) {
         Ok(length) => Ok(Some(Block { buffer, length, end: length == 0 })),
         Err(error) => {
@@ -225,7 +221,7 @@ fn read_all(
 }
 
 fn read_block(file: &mut File, mut buffer: Vec<u8>) -> io::Result<Block> {
-    buffer.resize(BLOCK, 0);
+    buffer.resize(FROM_FILE, 0);
     loop {
         match file.read(&mut buffer) {
             Ok(length) => return Ok(Block { buffer, length, end: length == 0 }),

@@ -90,13 +90,13 @@ impl Encoder {
         self.encoding.timestamps || self.writes_records()
     }
 
-    /// What stands behind the payload of a message of this kind, if that is all that is done to it.
-    pub fn verbatim(&self, kind: Kind) -> Option<&'static [u8]> {
+    /// What ends a message of this kind (there may be nothing), if it is written as it is.
+    pub fn verbatim(&self, kind: Kind) -> Option<Option<u8>> {
         let Encoding { format, print0, timestamps, escape } = self.encoding;
         match format {
             _ if timestamps || escape => None,
-            Format::Text if kind == Kind::Text => Some(if print0 { b"\0" } else { b"\n" }),
-            Format::Raw => Some(if print0 { b"\0" } else { b"" }),
+            Format::Text if kind == Kind::Text => Some(Some(self.terminator())),
+            Format::Raw => Some(print0.then_some(0)),
             _ => None,
         }
     }

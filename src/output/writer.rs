@@ -1,31 +1,33 @@
-//! The way out: what is short goes straight to an output that has room for it, everything else
-//! through a thread, which gets full buffers and gives empty ones back. Nothing here decides what is
-//! written; a blocked output blocks the thread and nothing else.
+//! The way out. A pipe is written when it has room, `/dev/null` always, a file or a terminal by a
+//! thread, which gets full buffers and gives empty ones back. Nothing here decides what is written,
+//! and a blocked output blocks nothing but the thread.
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::mem;
 use std::path::PathBuf;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
 use crate::descriptor::{self, Nature};
 
 /// Bytes in a buffer at which it is full.
 pub const FULL: usize = 256 * 1024;
-/// Buffers that go back and forth, besides the one being filled.
-const SPARE: usize = 2;
-/// Up to so many bytes are written without the thread, if the output has room: a lone message must
-/// not wait for one thread to wake another, a full buffer is worth it.
-const SHORT: usize = 16 * 1024;
+/// Buffers that the thread may have at a time, besides the one being filled.
+const IN_FLIGHT: usize = 2;
 
 /// Where the bytes go.
 #[derive(Debug)]
 pub enum Destination {
     /// A descriptor that was given to us; what is in it stays.
     Given(File),
+    /// The same, written by a thread in any case: it writes on when nobody looks after it.
+    Apart(File),
     /// A file that we opened; what is in it goes once there is something to take its place.
     Opened(File),
     /// A FIFO, whose opening waits for a reader.
@@ -39,24 +41,33 @@ pub struct Writer {
     pub buffer: Vec<u8>,
     /// Where in the buffer a message begins that may yet be taken back.
     unsettled: Option<usize>,
-    straight: Straight,
     destination: Option<Destination>,
-    thread: Option<Thread>,
-    spare: Vec<Vec<u8>>,
-    in_flight: usize,
-    /// An error of our own writing that was not told yet.
+    route: Route,
+    /// An error that was not told yet.
     failed: Option<io::Error>,
 }
 
-/// What may be written without the thread.
+/// How the bytes get there.
 #[derive(Debug)]
-enum Straight {
-    /// Everything: it never waits.
-    All(File),
-    /// What is short, as far as there is room.
-    Short(File),
-    /// Nothing.
-    No,
+enum Route {
+    /// Nothing was written yet.
+    Unknown,
+    /// It takes everything at once.
+    Null(File),
+    /// It says when it has room.
+    Pipe(Pipe),
+    /// It may block.
+    Thread(Thread),
+    /// It has failed.
+    Nowhere,
+}
+
+/// A pipe, and the buffer that it is taking.
+#[derive(Debug)]
+struct Pipe {
+    pipe: AsyncFd<File>,
+    full: Vec<u8>,
+    written: usize,
 }
 
 /// Our side of the thread.
@@ -64,37 +75,27 @@ enum Straight {
 struct Thread {
     full: std_mpsc::Sender<Vec<u8>>,
     returned: mpsc::UnboundedReceiver<io::Result<Vec<u8>>>,
+    spare: Vec<Vec<u8>>,
+    in_flight: usize,
 }
 
 impl Writer {
     /// A writer to `output`. Nothing is opened or written yet.
     pub fn new(output: Destination) -> Writer {
-        let straight = match &output {
-            Destination::Given(file) => match (descriptor::nature(file), file.try_clone()) {
-                (Nature::Null, Ok(file)) => Straight::All(file),
-                (Nature::Pipe, Ok(file)) => Straight::Short(file),
-                _ => Straight::No,
-            },
-            Destination::Opened(_) | Destination::Fifo(_) => Straight::No,
-        };
         Writer {
             buffer: Vec::new(),
             unsettled: None,
-            straight,
             destination: Some(output),
-            thread: None,
-            spare: vec![Vec::new(); SPARE],
-            in_flight: 0,
+            route: Route::Unknown,
             failed: None,
         }
     }
 
     /// Says that the output begins, though there may be nothing to write yet.
     pub fn begin(&mut self) {
-        if matches!(self.straight, Straight::No)
-            && let Some(empty) = self.spare.pop()
-        {
-            self.send(empty);
+        self.open();
+        if let Route::Thread(thread) = &mut self.route {
+            thread.take(Vec::new());
         }
     }
 
@@ -126,54 +127,13 @@ impl Writer {
         self.unsettled.unwrap_or(self.buffer.len())
     }
 
-    /// Writes what is in the buffer, or hands it to the thread if that is not behind.
+    /// Writes what may be written without waiting, if nothing is before it.
     pub fn flush(&mut self) {
-        if self.settled() == 0 || self.in_flight == 0 && self.write_straight() {
-            return;
-        }
-        let Some(mut next) = self.spare.pop() else { return };
-        let settled = self.settled();
-        next.extend_from_slice(&self.buffer[settled..]);
-        let mut full = std::mem::replace(&mut self.buffer, next);
-        full.truncate(settled);
-        self.unsettled = self.unsettled.map(|_| 0);
-        self.send(full);
-    }
-
-    /// Writes without the thread, if that cannot hold us up; whether it was everything.
-    fn write_straight(&mut self) -> bool {
-        let settled = self.settled();
-        let bytes = &self.buffer[..settled];
-        let written = match &mut self.straight {
-            Straight::All(file) => write_whole(file, bytes).map(|()| settled),
-            Straight::Short(file) if settled <= SHORT => descriptor::write(file, bytes),
-            Straight::Short(_) | Straight::No => return false,
-        };
-        let written = match written {
-            Ok(written) => written,
-            Err(error) if descriptor::may_pass(&error) => 0,
-            Err(error) => {
-                self.failed = Some(error);
-                self.straight = Straight::No;
-                settled
+        if self.settled() > 0 {
+            self.open();
+            if let Err(error) = self.pass_on() {
+                self.fail(error);
             }
-        };
-        self.buffer.drain(..written);
-        self.unsettled = self.unsettled.map(|from| from - written);
-        written == settled
-    }
-
-    fn send(&mut self, full: Vec<u8>) {
-        if let Some(destination) = self.destination.take() {
-            match Thread::start(destination) {
-                Ok(thread) => self.thread = Some(thread),
-                Err(error) => self.failed = Some(error),
-            }
-        }
-        if let Some(thread) = &self.thread {
-            // When the thread has ended, its error is on its way to `returned`.
-            let _ = thread.full.send(full);
-            self.in_flight += 1;
         }
     }
 
@@ -184,19 +144,24 @@ impl Writer {
         }
     }
 
-    /// Whether the output holds us up.
-    pub fn is_full(&self) -> bool {
-        self.settled() >= FULL && self.spare.is_empty()
-    }
-
-    /// Hands bytes over at once, however far the thread is behind; for a few short texts, whose
+    /// Leaves bytes to the thread at once, however far it is behind; for a few short texts, whose
     /// memory needs no bound.
     pub fn hand_over(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
-        if self.spare.is_empty() {
-            self.spare.push(Vec::new());
+        self.open();
+        match &mut self.route {
+            Route::Thread(thread) => thread.take(bytes.to_vec()),
+            _ => self.buffer.extend_from_slice(bytes),
         }
-        self.flush();
+    }
+
+    /// Whether the output holds us up.
+    pub fn is_full(&self) -> bool {
+        let is_behind = match &self.route {
+            Route::Pipe(pipe) => !pipe.full.is_empty(),
+            Route::Thread(thread) => thread.spare.is_empty() && thread.in_flight >= IN_FLIGHT,
+            Route::Unknown | Route::Null(_) | Route::Nowhere => false,
+        };
+        is_behind && self.settled() >= FULL
     }
 
     /// Waits until everything that is settled is written.
@@ -206,14 +171,20 @@ impl Writer {
     pub async fn drain(&mut self) -> io::Result<()> {
         loop {
             self.flush();
-            if self.failed.is_none() && self.settled() == 0 && self.in_flight == 0 {
+            let is_dry = match &self.route {
+                Route::Pipe(pipe) => pipe.full.is_empty(),
+                Route::Thread(thread) => thread.in_flight == 0,
+                Route::Unknown | Route::Null(_) | Route::Nowhere => true,
+            };
+            if self.failed.is_none() && is_dry && self.settled() == 0 {
                 return Ok(());
             }
             self.written().await?;
         }
     }
 
-    /// Waits until the thread has written a buffer; for ever when it has none.
+    /// Waits until the output has taken something; for ever when there is nothing that it has to
+    /// take.
     ///
     /// # Errors
     /// The output could not be written, and will not be.
@@ -221,16 +192,131 @@ impl Writer {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        let Some(thread) = self.thread.as_mut().filter(|_| self.in_flight > 0) else {
-            return std::future::pending().await;
+        let taken = match &mut self.route {
+            Route::Pipe(pipe) => pipe.taken().await,
+            Route::Thread(thread) => thread.taken().await,
+            Route::Unknown | Route::Null(_) | Route::Nowhere => std::future::pending().await,
         };
-        let Some(result) = thread.returned.recv().await else {
-            return std::future::pending().await;
-        };
-        self.in_flight -= 1;
-        self.spare.push(result?);
+        if let Err(error) = taken {
+            self.fail(error);
+        }
         self.flush();
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        self.failed = Some(error);
+        self.route = Route::Nowhere;
+        self.buffer.clear();
+        self.unsettled = self.unsettled.map(|_| 0);
+    }
+
+    /// Finds out how the output is to be written.
+    fn open(&mut self) {
+        let Some(destination) = self.destination.take() else { return };
+        let nature = match &destination {
+            Destination::Given(file) => descriptor::nature(file),
+            _ => Nature::Other,
+        };
+        self.route = match (nature, destination) {
+            (Nature::Null, Destination::Given(file)) => Route::Null(file),
+            (Nature::Pipe, Destination::Given(file)) => {
+                match descriptor::watch(file, Interest::WRITABLE) {
+                    Ok(pipe) => Route::Pipe(Pipe { pipe, full: Vec::new(), written: 0 }),
+                    Err(file) => self.start_thread(Destination::Given(file)),
+                }
+            }
+            (_, destination) => self.start_thread(destination),
+        };
+    }
+
+    fn start_thread(&mut self, destination: Destination) -> Route {
+        match Thread::start(destination) {
+            Ok(thread) => Route::Thread(thread),
+            Err(error) => {
+                self.failed = Some(error);
+                Route::Nowhere
+            }
+        }
+    }
+
+    /// Leaves a pipe that cannot be written without waiting to a thread.
+    fn leave_pipe(&mut self) {
+        if let Route::Pipe(Pipe { pipe, full, .. }) = mem::replace(&mut self.route, Route::Nowhere)
+        {
+            self.route = self.start_thread(Destination::Given(pipe.into_inner()));
+            if let Route::Thread(thread) = &mut self.route {
+                thread.take(full);
+            }
+        }
+    }
+
+    fn pass_on(&mut self) -> io::Result<()> {
+        let settled = self.settled();
+        match &mut self.route {
+            Route::Null(file) => {
+                write_whole(file, &self.buffer[..settled])?;
+                self.buffer.drain(..settled);
+            }
+            Route::Pipe(Pipe { full, .. }) if !full.is_empty() => return Ok(()),
+            Route::Pipe(pipe) => {
+                mem::swap(&mut self.buffer, &mut pipe.full);
+                self.buffer.extend_from_slice(&pipe.full[settled..]);
+                pipe.full.truncate(settled);
+                match pipe.write() {
+                    Err(error) if error.kind() == io::ErrorKind::Unsupported => self.leave_pipe(),
+                    result => result?,
+                }
+            }
+            Route::Thread(thread) => {
+                let Some(mut next) = thread.next_buffer() else { return Ok(()) };
+                next.extend_from_slice(&self.buffer[settled..]);
+                let mut full = mem::replace(&mut self.buffer, next);
+                full.truncate(settled);
+                thread.take(full);
+            }
+            Route::Unknown | Route::Nowhere => {
+                self.buffer.drain(..settled);
+            }
+        }
+        self.unsettled = self.unsettled.map(|_| 0);
         Ok(())
+    }
+}
+
+impl Pipe {
+    /// Writes as much as there is room for.
+    fn write(&mut self) -> io::Result<()> {
+        while self.written < self.full.len() {
+            match descriptor::write(self.pipe.get_ref(), &self.full[self.written..]) {
+                Ok(count) => self.written += count,
+                Err(error) if descriptor::may_pass(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        self.full.clear();
+        self.full.shrink_to(4 * FULL);
+        self.written = 0;
+        Ok(())
+    }
+
+    /// Waits until it has taken something.
+    async fn taken(&mut self) -> io::Result<()> {
+        if self.full.is_empty() {
+            return std::future::pending().await;
+        }
+        loop {
+            let mut ready = self.pipe.writable().await?;
+            let before = self.written;
+            match descriptor::write(ready.get_inner(), &self.full[before..]) {
+                Ok(count) => {
+                    self.written += count;
+                    return self.write();
+                }
+                Err(error) if descriptor::may_pass(&error) => ready.clear_ready(),
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -241,7 +327,34 @@ impl Thread {
         thread::Builder::new()
             .name("writer".into())
             .spawn(move || write_all(destination, &take_full, &give_back))?;
-        Ok(Thread { full, returned })
+        Ok(Thread { full, returned, spare: Vec::new(), in_flight: 0 })
+    }
+
+    /// A buffer to go on with, if the thread is not behind.
+    fn next_buffer(&mut self) -> Option<Vec<u8>> {
+        match self.spare.pop() {
+            None if self.in_flight < IN_FLIGHT => Some(Vec::new()),
+            spare => spare,
+        }
+    }
+
+    fn take(&mut self, full: Vec<u8>) {
+        // When the thread has ended, its error is on its way to `returned`.
+        let _ = self.full.send(full);
+        self.in_flight += 1;
+    }
+
+    /// Waits until a buffer is written.
+    async fn taken(&mut self) -> io::Result<()> {
+        if self.in_flight == 0 {
+            return std::future::pending().await;
+        }
+        let Some(result) = self.returned.recv().await else {
+            return std::future::pending().await;
+        };
+        self.in_flight -= 1;
+        self.spare.push(result?);
+        Ok(())
     }
 }
 
@@ -263,7 +376,7 @@ fn write_whole(output: &mut File, mut rest: &[u8]) -> io::Result<()> {
 
 fn open(destination: Destination) -> io::Result<File> {
     match destination {
-        Destination::Given(file) => Ok(file),
+        Destination::Given(file) | Destination::Apart(file) => Ok(file),
         Destination::Fifo(path) => File::options().write(true).open(path),
         Destination::Opened(file) => {
             if file.metadata()?.is_file() {

@@ -65,7 +65,7 @@ impl Inbox {
     }
 
     /// Takes whole messages: see [`Decoder::batch`].
-    pub fn batch(&mut self, kind: Kind, end: &[u8], most: u64, out: &mut Vec<u8>) -> Batch {
+    pub fn batch(&mut self, kind: Kind, end: Option<u8>, most: u64, out: &mut Vec<u8>) -> Batch {
         let received = &self.buffer[self.start..self.end];
         let batch = self.decoder.batch(received, kind, end, most, out);
         self.start += batch.consumed;
@@ -124,8 +124,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 
     /// Writes what goes out at once, and does not wait for the rest.
-    pub fn write_now(&mut self) {
-        self.poll_write(&mut Context::from_waker(Waker::noop()), &mut Moved::default());
+    pub fn write_now(&mut self) -> Moved {
+        let mut moved = Moved::default();
+        self.poll_write(&mut Context::from_waker(Waker::noop()), &mut moved);
+        moved
     }
 
     /// Says that nothing more will be written.

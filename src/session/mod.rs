@@ -9,9 +9,9 @@ mod outbox;
 mod output;
 mod stats;
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -153,10 +153,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             self.keep_time();
             self.output.writer.flush();
             if self.closure.is_none() {
-                self.wait(interrupts).await;
+                let mut polls = 0;
+                let mut wait = pin!(self.wait(interrupts));
+                poll_fn(|cx| {
+                    polls += 1;
+                    wait.as_mut().poll(cx)
+                })
+                .await;
                 // With work always at hand we would never wait, and the runtime would look at
                 // signals, timers and sockets only now and then.
-                tokio::task::yield_now().await;
+                if polls == 1 {
+                    tokio::task::yield_now().await;
+                }
             }
         }
         self.output.writer.take_back();
@@ -277,7 +285,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 self.close_after_input(close.unwrap_or_else(|| self.settings.close.clone()));
             } else if let Err(error) = result {
                 self.input_failed(error.into());
-            } else if let Some(block) = self.reader.as_mut().and_then(Reader::try_next) {
+            }
+            // The peer can work on this while we go on.
+            let moved = self.link.write_now();
+            self.moved(moved);
+            if let Some(block) = self.reader.as_mut().and_then(Reader::try_next) {
                 self.take_block(Some(block));
             }
         }

@@ -111,7 +111,7 @@ impl Receiver {
     fn put(
         &mut self,
         piece: Piece,
-        end: &[u8],
+        end: Option<u8>,
         ending: &mut Ending,
         output: &mut Output,
         now: Instant,
@@ -122,7 +122,7 @@ impl Receiver {
         }
         writer.buffer.extend_from_slice(piece.payload);
         if piece.last {
-            writer.buffer.extend_from_slice(end);
+            writer.buffer.extend(end);
             writer.settle();
             self.count(&[], ending, now);
         } else if writer.unsettled() > HOLD {

@@ -33,23 +33,39 @@ pub fn frame(out: &mut Vec<u8>, head: Head, mask: Option<[u8; 4]>, payload: &[u8
     }
     let Some(mask) = mask else { return out.extend_from_slice(payload) };
     out.extend_from_slice(&mask);
-    let start = out.len();
-    out.extend_from_slice(payload);
-    apply_mask(&mut out[start..], mask, 0);
+    let (blocks, rest) = payload.as_chunks::<WIDE>();
+    let key = repeated(mask);
+    for block in blocks {
+        out.extend_from_slice(&std::array::from_fn::<_, WIDE, _>(|i| block[i] ^ key[i]));
+    }
+    let (words, rest) = rest.as_chunks::<4>();
+    for word in words {
+        out.extend_from_slice(&masked(*word, mask));
+    }
+    out.extend(rest.iter().zip(mask).map(|(byte, key)| byte ^ key));
+}
+
+/// A mask, again and again.
+fn repeated(mask: [u8; 4]) -> [u8; WIDE] {
+    std::array::from_fn(|i| mask[i % 4])
+}
+
+fn masked(word: [u8; 4], mask: [u8; 4]) -> [u8; 4] {
+    (u32::from_ne_bytes(word) ^ u32::from_ne_bytes(mask)).to_ne_bytes()
 }
 
 /// Masks or unmasks in place (RFC 6455 section 5.3); `offset` is the payload position of the
 /// first byte.
 pub fn apply_mask(payload: &mut [u8], mask: [u8; 4], offset: usize) {
     let turned = u32::from_le_bytes(mask).rotate_right(8 * (offset % 4) as u32).to_le_bytes();
-    let wide: [u8; WIDE] = std::array::from_fn(|i| turned[i % 4]);
+    let wide = repeated(turned);
     let (blocks, rest) = payload.as_chunks_mut::<WIDE>();
     for block in blocks {
         block.iter_mut().zip(wide).for_each(|(byte, key)| *byte ^= key);
     }
     let (words, rest) = rest.as_chunks_mut::<4>();
     for word in words {
-        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(turned)).to_ne_bytes();
+        *word = masked(*word, turned);
     }
     rest.iter_mut().zip(turned).for_each(|(byte, key)| *byte ^= key);
 }

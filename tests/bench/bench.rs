@@ -7,6 +7,7 @@
 mod clock;
 mod growth;
 mod latency;
+mod memory;
 mod pattern;
 mod process;
 mod rows;
@@ -108,6 +109,7 @@ fn bench(words: &[&str]) -> anyhow::Result<()> {
         table::conditions(&bench),
         streams::table(&bench)?,
         latency::table(&bench)?,
+        memory::table(&bench)?,
         growth::table(&bench)?,
     ];
     let page = parts.join("\n");

@@ -16,6 +16,9 @@ use anyhow::{Context as _, ensure};
 
 use crate::clock;
 
+/// Fills a pipe.
+pub type Feed = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
+
 /// What a client reads.
 pub enum Input<'a> {
     /// Nothing, and no end of input either.
@@ -23,7 +26,7 @@ pub enum Input<'a> {
     /// A file.
     File(&'a Path),
     /// A pipe, filled as fast as it takes it.
-    Pipe(Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>),
+    Pipe(Feed),
 }
 
 /// Where its output goes.

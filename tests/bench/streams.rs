@@ -7,7 +7,7 @@ use crate::table::{self, markdown, median, ratio};
 use crate::tools::{Name, Tool};
 
 /// Payload bytes that a fast program moves in one run.
-const VOLUME: u64 = 256 << 20;
+const VOLUME: u64 = 512 << 20;
 /// Nanoseconds that a run of a slower program is to take.
 const BUDGET: f64 = 5e8;
 
@@ -79,7 +79,7 @@ pub fn table(bench: &Bench) -> anyhow::Result<String> {
 }
 
 fn measure(bench: &Bench, stream: Stream) -> anyhow::Result<Row> {
-    let volume = if bench.quick { VOLUME / 4 } else { VOLUME };
+    let volume = if bench.quick { VOLUME / 2 } else { VOLUME };
     let most = (volume / stream.size as u64).max(8);
     let mut results = Vec::new();
     for tool in &bench.tools {
@@ -103,8 +103,7 @@ fn measure(bench: &Bench, stream: Stream) -> anyhow::Result<Row> {
 /// How many messages a program is given: what it does in the time that a run may take.
 fn calibrate(bench: &Bench, tool: &Tool, stream: Stream, most: u64) -> anyhow::Result<Option<u64>> {
     if !tool.name.is_peer() {
-        let able = tool.name != Name::Copy || stream.through != Through::Null;
-        return Ok(if able { Some(most) } else { None });
+        return Ok(Some(most));
     }
     let least = (most / 200).max(4);
     let first = stream.run(tool, &bench.server, bench.folder.path(), least, Manner::Fast)?;
