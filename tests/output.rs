@@ -389,6 +389,38 @@ fn text_that_is_not_utf8_ends_with_107_after_what_came_before() {
 }
 
 #[test]
+fn what_is_good_of_a_text_that_streams_is_printed() {
+    let with_a_bad_byte_at = |at: usize| {
+        let mut payload = "0123456789abcd\u{20ac}\n".repeat(1 << 17).into_bytes();
+        payload[at] = 0xff;
+        payload
+    };
+    let late = with_a_bad_byte_at(2_000_006);
+    let early = with_a_bad_byte_at(18_000);
+    let fragments = |payload: &[u8]| {
+        let more = payload.chunks(10_007).flat_map(|part| frame(CONTINUATION, part));
+        [frame(TEXT, b""), more.collect(), frame(0x80 | CONTINUATION, b"")].concat()
+    };
+    let cases = [
+        ("a frame", frame(0x80 | TEXT, &late), &late[..2_000_006]),
+        ("fragments", fragments(&late), &late[..2_000_006]),
+        ("not yet streaming", frame(0x80 | TEXT, &early), b""),
+        ("fragments, not yet streaming", fragments(&early), b""),
+    ];
+    for (case, bytes, good) in cases {
+        let peer = Peer::start(move |wire| {
+            wire.accept();
+            // The program may go before it has taken all.
+            let _ = wire.try_send([text("one"), bytes].concat());
+            wire.end_whatever_comes();
+        });
+        let output = run(["listen", &peer.url()]).case(case).output();
+        output.check(ends(107).printing([b"one\n", good].concat()).saying(&[]));
+        peer.seen();
+    }
+}
+
+#[test]
 fn binary_messages_need_not_be_utf8() {
     listen(&["--format", "raw"], binary(b"ab\xffcd")).check(ends(0).printing(b"ab\xffcd"));
 }

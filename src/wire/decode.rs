@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::encode::apply_mask;
-use super::utf8::{self, Utf8Stream};
+use super::utf8::{self, InvalidAt, Utf8Stream};
 use super::{Close, Kind, MAX_CONTROL_PAYLOAD, Role, Violation, opcode};
 
 /// Something the peer said. Ranges point into the buffer that was given to [`Decoder::step`].
@@ -60,6 +60,8 @@ pub struct Decoder {
     frame: Option<Frame>,
     message: Option<Message>,
     utf8: Utf8Stream,
+    /// What is wrong behind the bytes that were given out last.
+    broken: Option<Violation>,
 }
 
 /// The first bytes of frames that are whole messages: FIN and the opcode (RFC 6455 section 5.2).
@@ -95,7 +97,8 @@ impl Decoder {
     /// A decoder for the frames that the other end of `role` sends; messages over `max_message`
     /// bytes are a violation.
     pub fn new(role: Role, max_message: Option<u64>) -> Self {
-        Decoder { role, max_message, frame: None, message: None, utf8: Utf8Stream::default() }
+        let utf8 = Utf8Stream::default();
+        Decoder { role, max_message, frame: None, message: None, utf8, broken: None }
     }
 
     /// Reads the next event from the front of `buffer`, unmasking in place.
@@ -104,8 +107,12 @@ impl Decoder {
     /// it is there as a whole (at most 139 bytes).
     ///
     /// # Errors
-    /// The first breach of the protocol. The decoder is not to be used after it.
+    /// The first breach of the protocol. The decoder is not to be used after it. The good beginning
+    /// of a text that goes wrong later is given out before.
     pub fn step(&mut self, buffer: &mut [u8]) -> Result<Step, Violation> {
+        if let Some(violation) = self.broken.take() {
+            return Err(violation);
+        }
         match self.frame {
             Some(frame) => self.payload(frame, 0, buffer),
             None => self.next_frame(buffer),
@@ -279,8 +286,16 @@ impl Decoder {
         }
         message.begun = true;
         let kind = message.kind;
-        if kind == Kind::Text {
-            self.check_text(&buffer[start..end], first, last)?;
+        if kind == Kind::Text
+            && let Err(good) = self.check_text(&buffer[start..end], first, last)
+        {
+            if good == 0 || first && last {
+                return Err(Violation::InvalidUtf8);
+            }
+            self.broken = Some(Violation::InvalidUtf8);
+            let payload = start..start + good;
+            let event = Event::Data { kind, payload, first, last: false };
+            return Ok(Step { consumed: start + good, event: Some(event) });
         }
         if last {
             self.message = None;
@@ -289,13 +304,16 @@ impl Decoder {
         Ok(Step { consumed: end, event: Some(event) })
     }
 
-    fn check_text(&mut self, piece: &[u8], first: bool, last: bool) -> Result<(), Violation> {
-        let checked = if first && last {
-            utf8::check(piece)
-        } else {
-            self.utf8.push(piece).and_then(|()| if last { self.utf8.finish() } else { Ok(()) })
-        };
-        checked.map_err(|_| Violation::InvalidUtf8)
+    /// How many bytes of the piece are good, if not all are.
+    fn check_text(&mut self, piece: &[u8], first: bool, last: bool) -> Result<(), usize> {
+        if first && last {
+            return utf8::check(piece).map_err(|InvalidAt(at)| at as usize);
+        }
+        let before = self.utf8.seen();
+        let checked = self.utf8.push(piece);
+        let checked = checked.and_then(|()| if last { self.utf8.finish() } else { Ok(()) });
+        // A character that went wrong may have begun before this piece.
+        checked.map_err(|InvalidAt(at)| at.saturating_sub(before) as usize)
     }
 }
 
@@ -478,6 +496,34 @@ mod tests {
                 assert_eq!(said.last(), Some(&Said::Broke(violation.clone())), "{name}");
                 assert_eq!(said.len(), 1, "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn the_good_beginning_of_a_text_is_given_out_before_it_goes_wrong() {
+        let cases: [(&[u8], &[u8], &[u8]); 4] = [
+            (b"ab", b"cd\xffe", b"abcd"),
+            (b"ab\xc3", b"\xa4c\xe2\x82(", b"ab\xc3\xa4c"),
+            (b"ab\xc3", b"(", b"ab\xc3"),
+            (b"ab", b"c\xe2\x82", b"abc"),
+        ];
+        for (fragment, end, good) in cases {
+            let mut decoder = Decoder::new(Role::Client, None);
+            let mut stream = [frame(false, 1, fragment), frame(true, 0, end)].concat();
+            let mut given = Vec::new();
+            let violation = loop {
+                match decoder.step(&mut stream) {
+                    Err(violation) => break violation,
+                    Ok(Step { consumed, event }) => {
+                        if let Some(Event::Data { payload, last, .. }) = event {
+                            assert!(!last);
+                            given.extend_from_slice(&stream[payload]);
+                        }
+                        stream.drain(..consumed);
+                    }
+                }
+            };
+            assert_eq!((&given[..], violation), (good, Violation::InvalidUtf8));
         }
     }
 

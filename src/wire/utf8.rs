@@ -15,6 +15,11 @@ pub struct Utf8Stream {
 pub struct InvalidAt(pub u64);
 
 impl Utf8Stream {
+    /// Bytes of the text that were taken so far.
+    pub fn seen(&self) -> u64 {
+        self.valid + self.cut_len as u64
+    }
+
     /// Takes the next piece.
     ///
     /// # Errors
