@@ -61,6 +61,11 @@ impl Block {
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[..self.length]
     }
+
+    /// Whether there was no room for more, so that more may be there.
+    pub fn is_full(&self) -> bool {
+        self.length == self.buffer.len()
+    }
 }
 
 /// Reads each source to its end, in order.
@@ -103,7 +108,7 @@ impl Reader {
         Some(self.took(result))
     }
 
-    /// A block that is there already.
+    /// A block that is there already, behind one that was full.
     pub fn try_next(&mut self) -> Option<Result<Block, ReadError>> {
         let (_, source) = self.current.as_mut()?;
         let result = match source {

@@ -278,6 +278,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 Sender { outbox: &mut self.link.outbox, stats: &self.stats, close: None };
             let result = self.feed.push(block.bytes(), block.end, &mut sender);
             let close = sender.close;
+            let was_full = block.is_full();
             if let Some(reader) = &mut self.reader {
                 reader.recycle(block);
             }
@@ -289,7 +290,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             // The peer can work on this while we go on.
             let moved = self.link.write_now();
             self.moved(moved);
-            if let Some(block) = self.reader.as_mut().and_then(Reader::try_next) {
+            if was_full && let Some(block) = self.reader.as_mut().and_then(Reader::try_next) {
                 self.take_block(Some(block));
             }
         }

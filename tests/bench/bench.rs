@@ -103,7 +103,7 @@ fn bench(words: &[&str]) -> anyhow::Result<()> {
         folder: tempfile::tempdir()?,
         quick,
         filter,
-        repeats: repeats.unwrap_or(if quick { 3 } else { 7 }),
+        repeats: repeats.unwrap_or(if quick { 3 } else { 5 }),
     };
     let parts = [
         table::conditions(&bench),

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -53,8 +53,6 @@ pub struct Used {
     pub memory: u64,
     /// Bytes of its output.
     pub output: u64,
-    /// Whether it ended with exit code 0.
-    pub success: bool,
 }
 
 /// A client between two pipes, for a conversation.
@@ -132,10 +130,10 @@ fn read_report(path: &Path, output: u64) -> anyhow::Result<Used> {
     let text = std::fs::read_to_string(path).context("the client could not be measured")?;
     std::fs::remove_file(path)?;
     let numbers: Vec<u64> = text.split(' ').map(str::parse).collect::<Result<_, _>>()?;
-    let [started, ended, cpu, memory, success] = numbers[..] else {
+    let [started, ended, cpu, memory] = numbers[..] else {
         anyhow::bail!("not a report: {text}");
     };
-    Ok(Used { started, ended, cpu, memory, output, success: success == 1 })
+    Ok(Used { started, ended, cpu, memory, output })
 }
 
 impl Talking {
@@ -177,7 +175,6 @@ pub fn measure(report: &str, argv: &[String]) -> anyhow::Result<()> {
     let (program, arguments) = argv.split_first().context("no command")?;
     let started = clock::now();
     let mut child = Command::new(program).args(arguments).spawn()?;
-    // The ends of the pipes that this process holds would keep them open.
     let id = nix::unistd::Pid::from_raw(child.id() as i32);
     let (ended, watch) = mpsc::channel::<()>();
     thread::spawn(move || {
@@ -185,11 +182,10 @@ pub fn measure(report: &str, argv: &[String]) -> anyhow::Result<()> {
             let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGKILL);
         }
     });
-    let status: ExitStatus = child.wait()?;
+    child.wait()?;
     let finished = clock::now();
     drop(ended);
     let (cpu, memory) = clock::used_by_children();
-    let success = u8::from(status.success());
-    std::fs::write(report, format!("{started} {finished} {cpu} {memory} {success}"))?;
+    std::fs::write(report, format!("{started} {finished} {cpu} {memory}"))?;
     Ok(())
 }

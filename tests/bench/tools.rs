@@ -117,35 +117,107 @@ fn is_program(path: &Path) -> bool {
     path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
+/// Buffers that hold every message of the benchmark, where a program has to be told.
+const LARGE: &str = "2000000";
+
 impl Tool {
     /// How it is called for a task; nothing if it cannot do it.
     pub fn argv(&self, task: Task, url: &str) -> Option<Vec<String>> {
-        let chunk = match task {
-            Task::Send(Kind::Binary, size) => size.to_string(),
-            _ => String::new(),
+        let arguments = match self.name {
+            Name::Wspipe => wspipe(task),
+            Name::Yardstick => yardstick(task),
+            Name::Copy => copy(task),
+            Name::Websocat1 => websocat1(task),
+            Name::Websocat4 => websocat4(task),
+            Name::Wscat => wscat(task),
+            Name::Websockets => websockets(task),
+            Name::Curl => curl(task),
         };
-        let arguments: Vec<&str> = match (self.name, task) {
-            (Name::Wspipe, Task::Receive(Kind::Text)) => vec!["listen", url],
-            (Name::Wspipe, Task::Receive(Kind::Binary)) => vec!["listen", "--format", "raw", url],
-            (Name::Wspipe, Task::Send(Kind::Text, _)) => vec!["send", url],
-            (Name::Wspipe, Task::Send(Kind::Binary, _)) => vec!["send", "--chunk", &chunk, url],
-            (Name::Wspipe, Task::Talk) => vec!["connect", url],
-            (Name::Wspipe, Task::Once) => vec!["send", "-n", "1", url, "hello"],
-            (Name::Yardstick, Task::Receive(kind)) => vec!["listen", url, kind.name()],
-            (Name::Yardstick, Task::Send(Kind::Binary, _)) => vec!["connect", url, &chunk],
-            (Name::Yardstick, _) => vec!["connect", url],
-            (Name::Copy, Task::Receive(_)) => vec!["copy-in", url],
-            (Name::Copy, Task::Send(..)) => vec!["copy-out", url],
-            _ => return None,
-        };
-        let program = self.program.to_string_lossy().into_owned();
-        Some([program].into_iter().chain(arguments.into_iter().map(str::to_owned)).collect())
+        let program = self.program.to_str()?.to_owned();
+        let given = |word: &str| if word == URL { url.to_owned() } else { word.to_owned() };
+        Some([program].into_iter().chain(arguments?.split(' ').map(given)).collect())
     }
-}
 
-impl Tool {
     /// Whether it ends each message of this kind with a newline on stdout.
     pub fn ends_lines(&self, kind: Kind) -> bool {
         kind == Kind::Text && self.name != Name::Curl
+    }
+}
+
+/// Where the URL goes.
+const URL: &str = "URL";
+
+fn wspipe(task: Task) -> Option<String> {
+    Some(match task {
+        Task::Receive(Kind::Text) => "listen URL".into(),
+        Task::Receive(Kind::Binary) => "listen --format raw URL".into(),
+        Task::Send(Kind::Text, _) => "send URL".into(),
+        Task::Send(Kind::Binary, size) => format!("send --chunk {size} URL"),
+        Task::Talk => "connect URL".into(),
+        Task::Once => "send -n 1 URL hello".into(),
+    })
+}
+
+fn yardstick(task: Task) -> Option<String> {
+    Some(match task {
+        Task::Receive(kind) => format!("listen URL {}", kind.name()),
+        Task::Send(Kind::Binary, size) => format!("connect URL {size}"),
+        Task::Send(Kind::Text, _) | Task::Talk | Task::Once => "connect URL".into(),
+    })
+}
+
+fn copy(task: Task) -> Option<String> {
+    match task {
+        Task::Receive(_) => Some("copy-in URL".into()),
+        Task::Send(..) => Some("copy-out URL".into()),
+        Task::Talk | Task::Once => None,
+    }
+}
+
+/// With `--linemode-strip-newlines`, 1.14.1 sends a message of its own for each newline.
+fn websocat1(task: Task) -> Option<String> {
+    Some(match task {
+        Task::Receive(Kind::Text) => format!("-U -B {LARGE} URL"),
+        Task::Receive(Kind::Binary) => format!("-b -U -B {LARGE} URL"),
+        Task::Send(Kind::Text, _) => format!("-u -B {LARGE} URL"),
+        Task::Send(Kind::Binary, size) => format!("-b -u -B {size} URL"),
+        Task::Talk => "URL".into(),
+        Task::Once => "-1 URL".into(),
+    })
+}
+
+/// Its directions are those of the URL, which stands on the left.
+fn websocat4(task: Task) -> Option<String> {
+    Some(match task {
+        Task::Receive(Kind::Text) => format!("-u -B {LARGE} URL"),
+        Task::Receive(Kind::Binary) => format!("-b -u -B {LARGE} URL"),
+        Task::Send(Kind::Text, _) => format!("-U -B {LARGE} URL"),
+        Task::Send(Kind::Binary, size) => format!("-b -U -B {size} URL"),
+        Task::Talk | Task::Once => "URL".into(),
+    })
+}
+
+/// It ends with its input, sent or not, and what it prints into a pipe comes late or never.
+fn wscat(task: Task) -> Option<String> {
+    match task {
+        Task::Receive(Kind::Text) => Some("-c URL".into()),
+        Task::Once => Some("-c URL -x hello -w 1".into()),
+        Task::Receive(Kind::Binary) | Task::Send(..) | Task::Talk => None,
+    }
+}
+
+/// It draws a prompt around what it prints.
+fn websockets(task: Task) -> Option<String> {
+    match task {
+        Task::Receive(Kind::Text) | Task::Send(Kind::Text, _) => Some("URL".into()),
+        _ => None,
+    }
+}
+
+/// It only receives.
+fn curl(task: Task) -> Option<String> {
+    match task {
+        Task::Receive(_) => Some("-sN URL".into()),
+        Task::Send(..) | Task::Talk | Task::Once => None,
     }
 }
