@@ -10,14 +10,18 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+/// Bytes that a pipe holds at most once it was widened.
+const WIDE: usize = 512 * 1024;
+
 /// What a descriptor is, as far as it matters for waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nature {
     /// It can be asked whether it is ready, and then does not wait.
     Pipe,
-    /// It takes everything at once and keeps nothing.
-    Null,
-    /// It may wait whatever it says: a file, a terminal.
+    /// A regular file, or `/dev/null`: there is nobody at the other end who could be slow, and a disk
+    /// that hangs would keep a process of many threads from ending too.
+    File,
+    /// It may wait whatever it says, such as a terminal.
     Other,
 }
 
@@ -30,7 +34,7 @@ pub fn nature(file: &File) -> Nature {
     }
     let null = std::fs::metadata("/dev/null");
     let is_null = kind.is_char_device() && null.is_ok_and(|null| null.rdev() == data.rdev());
-    if is_null { Nature::Null } else { Nature::Other }
+    if kind.is_file() || is_null { Nature::File } else { Nature::Other }
 }
 
 /// Reads what is there; 0 is the end.
@@ -67,6 +71,13 @@ pub fn watch(file: File, interest: Interest) -> Result<AsyncFd<File>, File> {
     AsyncFd::try_with_interest(file, interest).map_err(|error| error.into_parts().0)
 }
 
+/// Gives a pipe room for more, where that is allowed: its ends then wake each other less often. It
+/// stays far below what one user's pipes may have together (`pipe-user-pages-soft`).
+pub fn widen(file: impl AsFd) {
+    // A pipe that stays as it is works too.
+    let _ = supported::widen(&file, WIDE);
+}
+
 /// Whether what did not succeed may be tried again, by one who waits.
 pub fn may_pass(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
@@ -92,6 +103,13 @@ mod supported {
         known(pwritev2(file, &[IoSlice::new(bytes)], HERE, ReadWriteFlags::NOWAIT))
     }
 
+    pub fn widen(file: &impl AsFd, size: usize) -> rustix::io::Result<()> {
+        if rustix::pipe::fcntl_getpipe_size(file)? < size {
+            rustix::pipe::fcntl_setpipe_size(file, size)?;
+        }
+        Ok(())
+    }
+
     fn known(result: rustix::io::Result<usize>) -> Option<io::Result<usize>> {
         match result {
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => None,
@@ -112,6 +130,10 @@ mod supported {
 
     pub fn write(_: &impl AsFd, _: &[u8]) -> Option<io::Result<usize>> {
         None
+    }
+
+    pub fn widen(_: &impl AsFd, _: usize) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -156,13 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn pipes_files_and_dev_null_are_told_apart() {
+    fn pipes_and_files_are_told_from_what_may_wait() {
         let file = |fd: OwnedFd| File::from(fd);
         let (reader, writer) = a_pipe();
         assert_eq!(nature(&file(reader.into())), Nature::Pipe);
         assert_eq!(nature(&file(writer.into())), Nature::Pipe);
-        assert_eq!(nature(&File::create("/dev/null").unwrap()), Nature::Null);
+        assert_eq!(nature(&File::create("/dev/null").unwrap()), Nature::File);
         assert_eq!(nature(&File::open("/dev/zero").unwrap()), Nature::Other);
-        assert_eq!(nature(&tempfile::tempfile().unwrap()), Nature::Other);
+        assert_eq!(nature(&tempfile::tempfile().unwrap()), Nature::File);
     }
 }

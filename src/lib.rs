@@ -24,9 +24,9 @@
 //! they lie (`session::link`, the adapter) and encoded into the buffer that is written next
 //! (`output::writer`). Each of these is bounded, and a full one stops the step before it.
 //!
-//! Threads: none where the session can do it without waiting. A pipe on stdin is watched by the
-//! runtime and read by the session; what is short goes straight into a pipe on stdout, and everything
-//! into `/dev/null`. A thread reads files and terminals, and writes whatever may block.
+//! Threads: none where the session can do it without waiting. A pipe is watched by the runtime, and read
+//! and written with calls that never wait; a file answers at once. Only a terminal, a FIFO that is opened
+//! by name, and other devices have a thread each.
 //!
 //! A departure from the design: control frames and the closing handshake are the adapter's own work
 //! too, with no tungstenite on top of it. The decoder must judge each of them anyway (tungstenite

@@ -19,7 +19,7 @@ use crate::handshake::{Request, Target, TargetError};
 use crate::input::reader::Origin;
 use crate::input::{Feed, Framing};
 use crate::net::Limits;
-use crate::output::writer::Destination;
+use crate::output::Destination;
 use crate::output::{Encoding, Format};
 use crate::policy::ending::{Conditions, Input, Patience, Rules};
 use crate::session::{MAX_HELD, STDOUT, Settings};

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd as _;
 
-use crate::output::writer::{Destination, Writer};
+use crate::output::Destination;
+use crate::output::writer::Writer;
 
 /// The standard error, opened when there is something to say.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! The way in: blocks of bytes from stdin, files and arguments, in order. A pipe is read when it is
-//! ready; a file or a terminal by a thread, with buffers that go back and forth. What a message is,
-//! is not its business.
+//! ready, a file at once, a terminal by a thread, with buffers that go back and forth. What a message
+//! is, is not its business.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -17,10 +17,8 @@ use tokio::sync::mpsc;
 
 use crate::descriptor::{self, Nature};
 
-/// Bytes that are read at once from a pipe, which holds no more unless it was told to.
-const FROM_PIPE: usize = 64 * 1024;
-/// Bytes that are read at once by the thread, so that it is worth waking it.
-const FROM_FILE: usize = 256 * 1024;
+/// Bytes in a block.
+const BLOCK: usize = 64 * 1024;
 /// Blocks that may wait between the thread and the session.
 const WAITING: usize = 2;
 
@@ -84,6 +82,8 @@ enum Source {
     /// One that says when it is ready. It is read here: a lone line must not wait for one thread to
     /// wake another.
     Pipe(AsyncFd<File>),
+    /// One that answers at once.
+    File(File),
     /// One that is read by a thread.
     Thread { blocks: mpsc::Receiver<io::Result<Block>>, spent: std_mpsc::Sender<Vec<u8>> },
 }
@@ -114,6 +114,7 @@ impl Reader {
         let result = match source {
             Source::Bytes(_) => return None,
             Source::Pipe(pipe) => read_pipe(pipe.get_ref(), &mut self.spent).transpose()?,
+            Source::File(file) => read_block(file, self.spent.pop().unwrap_or_default()),
             Source::Thread { blocks, .. } => blocks.try_recv().ok()?,
         };
         Some(self.took(result))
@@ -126,7 +127,7 @@ impl Reader {
                 // A thread that has ended needs no buffers.
                 let _ = spent.send(block.buffer);
             }
-            _ if block.buffer.len() == FROM_PIPE => self.spent.push(block.buffer),
+            _ if block.buffer.len() == BLOCK => self.spent.push(block.buffer),
             _ => {}
         }
     }
@@ -151,12 +152,14 @@ impl Source {
             origin => origin,
         };
         let origin = match origin {
-            Origin::File(file) if descriptor::nature(&file) == Nature::Pipe => {
-                match descriptor::watch(file, Interest::READABLE) {
+            Origin::File(file) => match descriptor::nature(&file) {
+                Nature::File => return Ok(Source::File(file)),
+                Nature::Pipe => match descriptor::watch(file, Interest::READABLE) {
                     Ok(pipe) => return Ok(Source::Pipe(pipe)),
                     Err(file) => Origin::File(file),
-                }
-            }
+                },
+                Nature::Other => Origin::File(file),
+            },
             origin => origin,
         };
         let (send_block, blocks) = mpsc::channel(WAITING);
@@ -181,6 +184,7 @@ impl Source {
                 }
                 ready.clear_ready();
             },
+            Source::File(file) => read_block(file, spent.pop().unwrap_or_default()),
             Source::Thread { blocks, .. } => {
                 let gone = || Err(io::Error::other("its thread has ended"));
                 blocks.recv().await.unwrap_or_else(gone)
@@ -191,9 +195,14 @@ impl Source {
 
 /// What a pipe has; nothing when it has nothing yet.
 fn read_pipe(pipe: &File, spent: &mut Vec<Vec<u8>>) -> io::Result<Option<Block>> {
-    let mut buffer = spent.pop().unwrap_or_else(|| vec![0; FROM_PIPE]);
+    let mut buffer = spent.pop().unwrap_or_else(|| vec![0; BLOCK]);
     match descriptor::read(pipe, &mut buffer) {
-        Ok(length) => Ok(Some(Block { buffer, length, end: length == 0 })),
+        Ok(length) => {
+            if length == BLOCK {
+                descriptor::widen(pipe);
+            }
+            Ok(Some(Block { buffer, length, end: length == 0 }))
+        }
         Err(error) => {
             spent.push(buffer);
             if descriptor::may_pass(&error) { Ok(None) } else { Err(error) }
@@ -226,7 +235,7 @@ fn read_all(
 }
 
 fn read_block(file: &mut File, mut buffer: Vec<u8>) -> io::Result<Block> {
-    buffer.resize(FROM_FILE, 0);
+    buffer.resize(BLOCK, 0);
     loop {
         match file.read(&mut buffer) {
             Ok(length) => return Ok(Block { buffer, length, end: length == 0 }),

@@ -1,7 +1,11 @@
-//! From messages to bytes for stdout. Encoding is pure; only `writer` touches the outside.
+//! From messages to bytes for stdout. Encoding is pure; only `writer` and what it uses, `pipe` and
+//! `thread`, touch the outside.
 
 pub mod encode;
 pub mod escape;
+mod pipe;
+mod thread;
 pub mod writer;
 
 pub use encode::{Encoder, Encoding, Format};
+pub use thread::Destination;

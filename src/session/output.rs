@@ -10,8 +10,8 @@ use super::stats::Stats;
 use crate::failure::Failure;
 use crate::input::HOLD;
 use crate::output::encode::Piece;
-use crate::output::writer::{Destination, Writer};
-use crate::output::{Encoder, Encoding};
+use crate::output::writer::Writer;
+use crate::output::{Destination, Encoder, Encoding};
 use crate::policy::ending::Ending;
 use crate::record::Record;
 

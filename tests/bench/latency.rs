@@ -73,10 +73,11 @@ fn smoke_tests(bench: &Bench) -> anyhow::Result<String> {
             let Some(argv) = tool.argv(Task::Once, &bench.server.url()) else { continue };
             let hello = bench.folder.path().join("hello");
             std::fs::write(&hello, "hello\n")?;
+            let input = if tool.needs_input() { Input::Silence } else { Input::File(&hello) };
             bench.server.expect(Job::Echo);
             let used = process::run(
                 &argv,
-                Input::File(&hello),
+                input,
                 Drain::File(&bench.folder.path().join("output")),
                 bench.folder.path(),
             )?;

@@ -143,9 +143,10 @@ impl Row {
         median(runs.iter().filter(|run| run.problem.is_none()).map(what))
     }
 
-    /// The peer with the highest rate.
+    /// The peer with the highest rate, of those that do the same job.
     fn best_peer(&self) -> Option<(Name, f64)> {
-        let rated = self.results.iter().filter(|(name, _)| name.is_peer());
+        let does_it = |name: Name| name.is_peer() && name.prints_at_once();
+        let rated = self.results.iter().filter(|(name, _)| does_it(*name));
         let rated = rated.filter_map(|(name, _)| Some((*name, self.of(*name, Run::rate)?)));
         rated.max_by(|a, b| a.1.total_cmp(&b.1))
     }

@@ -35,13 +35,21 @@ pub enum Name {
     Wscat,
     /// Python's `websockets`.
     Websockets,
-    /// curl 8.14.
+    /// curl 8.14, told not to hold messages back.
     Curl,
+    /// The same, collecting messages until its buffer is full.
+    CurlHolding,
 }
 
 /// The programs that people use today.
-pub const PEERS: [Name; 5] =
-    [Name::Websocat1, Name::Websocat4, Name::Wscat, Name::Websockets, Name::Curl];
+pub const PEERS: [Name; 6] = [
+    Name::Websocat1,
+    Name::Websocat4,
+    Name::Wscat,
+    Name::Websockets,
+    Name::Curl,
+    Name::CurlHolding,
+];
 
 impl Name {
     /// What it is called in tables.
@@ -54,7 +62,8 @@ impl Name {
             Name::Websocat4 => "websocat 4",
             Name::Wscat => "wscat",
             Name::Websockets => "websockets",
-            Name::Curl => "curl",
+            Name::Curl => "curl -N",
+            Name::CurlHolding => "curl",
         }
     }
 
@@ -65,7 +74,7 @@ impl Name {
             Name::Websocat4 => "websocat4",
             Name::Wscat => "wscat",
             Name::Websockets => "websockets",
-            Name::Curl => "curl",
+            Name::Curl | Name::CurlHolding => "curl",
             Name::Wspipe | Name::Yardstick | Name::Copy => "",
         }
     }
@@ -73,6 +82,11 @@ impl Name {
     /// Whether it is a program that people use today.
     pub fn is_peer(self) -> bool {
         PEERS.contains(&self)
+    }
+
+    /// Whether it prints each message when it has come, so that it does the same job.
+    pub fn prints_at_once(self) -> bool {
+        self != Name::CurlHolding
     }
 }
 
@@ -131,16 +145,22 @@ impl Tool {
             Name::Websocat4 => websocat4(task),
             Name::Wscat => wscat(task),
             Name::Websockets => websockets(task),
-            Name::Curl => curl(task),
+            Name::Curl => curl(task, "-sN URL"),
+            Name::CurlHolding => curl(task, "-s URL"),
         };
         let program = self.program.to_str()?.to_owned();
         let given = |word: &str| if word == URL { url.to_owned() } else { word.to_owned() };
         Some([program].into_iter().chain(arguments?.split(' ').map(given)).collect())
     }
 
+    /// Whether the end of its input ends it, whatever it was to do.
+    pub fn needs_input(&self) -> bool {
+        self.name == Name::Wscat
+    }
+
     /// Whether it ends each message of this kind with a newline on stdout.
     pub fn ends_lines(&self, kind: Kind) -> bool {
-        kind == Kind::Text && self.name != Name::Curl
+        kind == Kind::Text && !matches!(self.name, Name::Curl | Name::CurlHolding)
     }
 }
 
@@ -177,8 +197,8 @@ fn copy(task: Task) -> Option<String> {
 /// With `--linemode-strip-newlines`, 1.14.1 sends a message of its own for each newline.
 fn websocat1(task: Task) -> Option<String> {
     Some(match task {
-        Task::Receive(Kind::Text) => format!("-U -B {LARGE} URL"),
-        Task::Receive(Kind::Binary) => format!("-b -U -B {LARGE} URL"),
+        Task::Receive(Kind::Text) => format!("-U -n -B {LARGE} URL"),
+        Task::Receive(Kind::Binary) => format!("-b -U -n -B {LARGE} URL"),
         Task::Send(Kind::Text, _) => format!("-u -B {LARGE} URL"),
         Task::Send(Kind::Binary, size) => format!("-b -u -B {size} URL"),
         Task::Talk => "URL".into(),
@@ -189,8 +209,8 @@ fn websocat1(task: Task) -> Option<String> {
 /// Its directions are those of the URL, which stands on the left.
 fn websocat4(task: Task) -> Option<String> {
     Some(match task {
-        Task::Receive(Kind::Text) => format!("-u -B {LARGE} URL"),
-        Task::Receive(Kind::Binary) => format!("-b -u -B {LARGE} URL"),
+        Task::Receive(Kind::Text) => format!("-u -n -B {LARGE} URL"),
+        Task::Receive(Kind::Binary) => format!("-b -u -n -B {LARGE} URL"),
         Task::Send(Kind::Text, _) => format!("-U -B {LARGE} URL"),
         Task::Send(Kind::Binary, size) => format!("-b -U -B {size} URL"),
         Task::Talk | Task::Once => "URL".into(),
@@ -201,7 +221,7 @@ fn websocat4(task: Task) -> Option<String> {
 fn wscat(task: Task) -> Option<String> {
     match task {
         Task::Receive(Kind::Text) => Some("-c URL".into()),
-        Task::Once => Some("-c URL -x hello -w 1".into()),
+        Task::Once => Some("-c URL -x hello -w 0.1".into()),
         Task::Receive(Kind::Binary) | Task::Send(..) | Task::Talk => None,
     }
 }
@@ -215,9 +235,9 @@ fn websockets(task: Task) -> Option<String> {
 }
 
 /// It only receives.
-fn curl(task: Task) -> Option<String> {
+fn curl(task: Task, receive: &str) -> Option<String> {
     match task {
-        Task::Receive(_) => Some("-sN URL".into()),
+        Task::Receive(_) => Some(receive.into()),
         Task::Send(..) | Task::Talk | Task::Once => None,
     }
 }

@@ -1,0 +1,158 @@
+//! The thread that writes what may block: full buffers to the output, empty ones back. A blocked
+//! output blocks it and nothing else.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::mpsc as std_mpsc;
+use std::thread;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use tokio::sync::mpsc;
+
+use super::writer::FULL;
+
+/// Buffers that the thread may have at a time.
+const IN_FLIGHT: usize = 2;
+
+/// Where the bytes go.
+#[derive(Debug)]
+pub enum Destination {
+    /// A descriptor that was given to us; what is in it stays.
+    Given(File),
+    /// The same, written by a thread in any case: it writes on when nobody looks after it.
+    Apart(File),
+    /// A file that we opened; what is in it goes once there is something to take its place.
+    Opened(File),
+    /// A FIFO, whose opening waits for a reader.
+    Fifo(PathBuf),
+}
+
+impl Destination {
+    /// Opens it, which may wait for a reader.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn open(self) -> io::Result<File> {
+        match self {
+            Destination::Given(file) | Destination::Apart(file) => Ok(file),
+            Destination::Fifo(path) => File::options().write(true).open(path),
+            Destination::Opened(file) => {
+                if file.metadata()?.is_file() {
+                    file.set_len(0)?;
+                }
+                Ok(file)
+            }
+        }
+    }
+}
+
+/// Our side of the thread.
+#[derive(Debug)]
+pub struct Thread {
+    full: std_mpsc::Sender<Vec<u8>>,
+    returned: mpsc::UnboundedReceiver<io::Result<Vec<u8>>>,
+    spare: Vec<Vec<u8>>,
+    in_flight: usize,
+}
+
+impl Thread {
+    /// Starts the thread. The destination is opened when there is something to write.
+    ///
+    /// # Errors
+    /// The thread could not be started.
+    pub fn start(destination: Destination) -> io::Result<Thread> {
+        let (full, take_full) = std_mpsc::channel();
+        let (give_back, returned) = mpsc::unbounded_channel();
+        thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || write_all(destination, &take_full, &give_back))?;
+        Ok(Thread { full, returned, spare: Vec::new(), in_flight: 0 })
+    }
+
+    /// Whether it has as much as it may have at a time.
+    pub fn is_behind(&self) -> bool {
+        self.spare.is_empty() && self.in_flight >= IN_FLIGHT
+    }
+
+    /// Whether it has written everything.
+    pub fn is_dry(&self) -> bool {
+        self.in_flight == 0
+    }
+
+    /// A buffer to go on with, if the thread is not behind.
+    pub fn next_buffer(&mut self) -> Option<Vec<u8>> {
+        match self.spare.pop() {
+            None if self.in_flight < IN_FLIGHT => Some(Vec::new()),
+            spare => spare,
+        }
+    }
+
+    /// Has a buffer written.
+    pub fn take(&mut self, full: Vec<u8>) {
+        // When the thread has ended, its error is on its way to `returned`.
+        let _ = self.full.send(full);
+        self.in_flight += 1;
+    }
+
+    /// Waits until a buffer is written; for ever when it has none.
+    ///
+    /// # Errors
+    /// The output could not be opened or written. The thread has ended then.
+    pub async fn taken(&mut self) -> io::Result<()> {
+        if self.in_flight == 0 {
+            return std::future::pending().await;
+        }
+        let Some(result) = self.returned.recv().await else {
+            return std::future::pending().await;
+        };
+        self.in_flight -= 1;
+        self.spare.push(result?);
+        Ok(())
+    }
+}
+
+/// Writes everything, however long that takes.
+///
+/// # Errors
+/// What the operating system says.
+pub fn write_whole(output: &mut File, mut rest: &[u8]) -> io::Result<()> {
+    while !rest.is_empty() {
+        match output.write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => rest = &rest[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Another program that shares the descriptor has made it non-blocking.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                poll(&mut [PollFd::new(output, PollFlags::OUT)], None)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn write_all(
+    destination: Destination,
+    full: &std_mpsc::Receiver<Vec<u8>>,
+    give_back: &mpsc::UnboundedSender<io::Result<Vec<u8>>>,
+) {
+    let mut destination = Some(destination);
+    let mut output = None;
+    while let Ok(mut buffer) = full.recv() {
+        let written = match destination.take().map(Destination::open) {
+            Some(Ok(opened)) => write_whole(output.insert(opened), &buffer),
+            Some(Err(error)) => Err(error),
+            None => output.as_mut().map_or(Ok(()), |output| write_whole(output, &buffer)),
+        };
+        if let Err(error) = written {
+            let _ = give_back.send(Err(error));
+            return;
+        }
+        buffer.clear();
+        buffer.shrink_to(4 * FULL);
+        if give_back.send(Ok(buffer)).is_err() {
+            return;
+        }
+    }
+}
