@@ -19,6 +19,8 @@ use crate::descriptor::{self, Nature};
 
 /// Bytes in a block.
 const BLOCK: usize = 64 * 1024;
+/// Bytes in a block of a file, which does not have to be waited for.
+const OF_FILE: usize = 256 * 1024;
 /// Blocks that may wait between the thread and the session.
 const WAITING: usize = 2;
 
@@ -114,7 +116,7 @@ impl Reader {
         let result = match source {
             Source::Bytes(_) => return None,
             Source::Pipe(pipe) => read_pipe(pipe.get_ref(), &mut self.spent).transpose()?,
-            Source::File(file) => read_block(file, self.spent.pop().unwrap_or_default()),
+            Source::File(file) => read_block(file, OF_FILE, self.spent.pop().unwrap_or_default()),
             Source::Thread { blocks, .. } => blocks.try_recv().ok()?,
         };
         Some(self.took(result))
@@ -127,8 +129,7 @@ impl Reader {
                 // A thread that has ended needs no buffers.
                 let _ = spent.send(block.buffer);
             }
-            _ if block.buffer.len() == BLOCK => self.spent.push(block.buffer),
-            _ => {}
+            _ => self.spent.push(block.buffer),
         }
     }
 
@@ -184,7 +185,7 @@ impl Source {
                 }
                 ready.clear_ready();
             },
-            Source::File(file) => read_block(file, spent.pop().unwrap_or_default()),
+            Source::File(file) => read_block(file, OF_FILE, spent.pop().unwrap_or_default()),
             Source::Thread { blocks, .. } => {
                 let gone = || Err(io::Error::other("its thread has ended"));
                 blocks.recv().await.unwrap_or_else(gone)
@@ -195,7 +196,8 @@ impl Source {
 
 /// What a pipe has; nothing when it has nothing yet.
 fn read_pipe(pipe: &File, spent: &mut Vec<Vec<u8>>) -> io::Result<Option<Block>> {
-    let mut buffer = spent.pop().unwrap_or_else(|| vec![0; BLOCK]);
+    let mut buffer = spent.pop().unwrap_or_default();
+    buffer.resize(BLOCK, 0);
     match descriptor::read(pipe, &mut buffer) {
         Ok(length) => {
             if length == BLOCK {
@@ -226,7 +228,7 @@ fn read_all(
         Err(error) => return drop(blocks.blocking_send(Err(error))),
     };
     loop {
-        let block = read_block(&mut file, spent.try_recv().unwrap_or_default());
+        let block = read_block(&mut file, BLOCK, spent.try_recv().unwrap_or_default());
         let more = matches!(block, Ok(Block { end: false, .. }));
         if blocks.blocking_send(block).is_err() || !more {
             return;
@@ -234,8 +236,8 @@ fn read_all(
     }
 }
 
-fn read_block(file: &mut File, mut buffer: Vec<u8>) -> io::Result<Block> {
-    buffer.resize(BLOCK, 0);
+fn read_block(file: &mut File, size: usize, mut buffer: Vec<u8>) -> io::Result<Block> {
+    buffer.resize(size, 0);
     loop {
         match file.read(&mut buffer) {
             Ok(length) => return Ok(Block { buffer, length, end: length == 0 }),

@@ -42,7 +42,9 @@ pub fn frame(out: &mut Vec<u8>, head: Head, mask: Option<[u8; 4]>, payload: &[u8
     for word in words {
         out.extend_from_slice(&masked(*word, mask));
     }
-    out.extend(rest.iter().zip(mask).map(|(byte, key)| byte ^ key));
+    for (i, byte) in rest.iter().enumerate() {
+        out.push(byte ^ mask[i]);
+    }
 }
 
 /// A mask, again and again.
@@ -67,7 +69,9 @@ pub fn apply_mask(payload: &mut [u8], mask: [u8; 4], offset: usize) {
     for word in words {
         *word = masked(*word, turned);
     }
-    rest.iter_mut().zip(turned).for_each(|(byte, key)| *byte ^= key);
+    for (i, byte) in rest.iter_mut().enumerate() {
+        *byte ^= turned[i];
+    }
 }
 
 /// One frame of our own, found again in a run of whole frames that [`frame`] wrote.
