@@ -2,7 +2,7 @@
 //! be theirs too, so each call asks for itself.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
@@ -59,7 +59,15 @@ pub fn read(file: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
 /// `WouldBlock` when there is no room; `Unsupported` where a write can only wait (a pipe that is
 /// ready may still have less room than the write needs); what the operating system says.
 pub fn write(file: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
-    supported::write(&file, bytes).unwrap_or_else(|| Err(io::ErrorKind::Unsupported.into()))
+    write_vectored(file, &[IoSlice::new(bytes)])
+}
+
+/// The same for several runs of bytes, one behind the other.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_vectored(file: impl AsFd, runs: &[IoSlice]) -> io::Result<usize> {
+    supported::write(&file, runs).unwrap_or_else(|| Err(io::ErrorKind::Unsupported.into()))
 }
 
 /// A pipe whose readiness the runtime watches; the file again where that cannot be.
@@ -99,8 +107,8 @@ mod supported {
         known(preadv2(file, into, HERE, ReadWriteFlags::NOWAIT))
     }
 
-    pub fn write(file: &impl AsFd, bytes: &[u8]) -> Option<io::Result<usize>> {
-        known(pwritev2(file, &[IoSlice::new(bytes)], HERE, ReadWriteFlags::NOWAIT))
+    pub fn write(file: &impl AsFd, runs: &[IoSlice]) -> Option<io::Result<usize>> {
+        known(pwritev2(file, runs, HERE, ReadWriteFlags::NOWAIT))
     }
 
     pub fn widen(file: &impl AsFd, size: usize) -> rustix::io::Result<()> {
@@ -121,14 +129,14 @@ mod supported {
 /// Nowhere else.
 #[cfg(not(target_os = "linux"))]
 mod supported {
-    use std::io;
+    use std::io::{self, IoSlice};
     use std::os::fd::AsFd;
 
     pub fn read(_: &impl AsFd, _: &mut [u8]) -> Option<io::Result<usize>> {
         None
     }
 
-    pub fn write(_: &impl AsFd, _: &[u8]) -> Option<io::Result<usize>> {
+    pub fn write(_: &impl AsFd, _: &[IoSlice]) -> Option<io::Result<usize>> {
         None
     }
 

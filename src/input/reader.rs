@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::mem;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::mpsc as std_mpsc;
@@ -83,7 +84,11 @@ enum Source {
     Bytes(Vec<u8>),
     /// One that says when it is ready. It is read here: a lone line must not wait for one thread to
     /// wake another.
-    Pipe(AsyncFd<File>),
+    Pipe {
+        pipe: AsyncFd<File>,
+        /// Whether it was given more room.
+        is_wide: bool,
+    },
     /// One that answers at once.
     File(File),
     /// One that is read by a thread.
@@ -115,7 +120,9 @@ impl Reader {
         let (_, source) = self.current.as_mut()?;
         let result = match source {
             Source::Bytes(_) => return None,
-            Source::Pipe(pipe) => read_pipe(pipe.get_ref(), &mut self.spent).transpose()?,
+            Source::Pipe { pipe, is_wide } => {
+                read_pipe(pipe.get_ref(), is_wide, &mut self.spent).transpose()?
+            }
             Source::File(file) => read_block(file, OF_FILE, self.spent.pop().unwrap_or_default()),
             Source::Thread { blocks, .. } => blocks.try_recv().ok()?,
         };
@@ -156,7 +163,7 @@ impl Source {
             Origin::File(file) => match descriptor::nature(&file) {
                 Nature::File => return Ok(Source::File(file)),
                 Nature::Pipe => match descriptor::watch(file, Interest::READABLE) {
-                    Ok(pipe) => return Ok(Source::Pipe(pipe)),
+                    Ok(pipe) => return Ok(Source::Pipe { pipe, is_wide: false }),
                     Err(file) => Origin::File(file),
                 },
                 Nature::Other => Origin::File(file),
@@ -175,12 +182,12 @@ impl Source {
     async fn next(&mut self, spent: &mut Vec<Vec<u8>>) -> io::Result<Block> {
         match self {
             Source::Bytes(bytes) => {
-                let buffer = std::mem::take(bytes);
+                let buffer = mem::take(bytes);
                 Ok(Block { length: buffer.len(), buffer, end: true })
             }
-            Source::Pipe(pipe) => loop {
+            Source::Pipe { pipe, is_wide } => loop {
                 let mut ready = pipe.readable().await?;
-                if let Some(block) = read_pipe(ready.get_inner(), spent)? {
+                if let Some(block) = read_pipe(ready.get_inner(), is_wide, spent)? {
                     return Ok(block);
                 }
                 ready.clear_ready();
@@ -195,12 +202,18 @@ impl Source {
 }
 
 /// What a pipe has; nothing when it has nothing yet.
-fn read_pipe(pipe: &File, spent: &mut Vec<Vec<u8>>) -> io::Result<Option<Block>> {
+fn read_pipe(
+    pipe: &File,
+    is_wide: &mut bool,
+    spent: &mut Vec<Vec<u8>>,
+) -> io::Result<Option<Block>> {
     let mut buffer = spent.pop().unwrap_or_default();
     buffer.resize(BLOCK, 0);
     match descriptor::read(pipe, &mut buffer) {
         Ok(length) => {
-            if length == BLOCK {
+            // Whoever fills it is ahead: the more it can leave at a time, the less often both of us
+            // have to be woken.
+            if length == BLOCK && !mem::replace(is_wide, true) {
                 descriptor::widen(pipe);
             }
             Ok(Some(Block { buffer, length, end: length == 0 }))

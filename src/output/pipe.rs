@@ -2,7 +2,7 @@
 //! for readiness.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem;
 
 use tokio::io::Interest;
@@ -45,6 +45,23 @@ impl Pipe {
         mem::swap(buffer, &mut self.full);
         buffer.extend_from_slice(&self.full[end..]);
         self.full.truncate(end);
+        self.write()
+    }
+
+    /// Writes two runs of bytes as far as there is room, and takes the rest, when it is dry.
+    ///
+    /// # Errors
+    /// As [`Pipe::take`].
+    pub fn put(&mut self, first: &[u8], second: &[u8]) -> io::Result<()> {
+        let runs = [IoSlice::new(first), IoSlice::new(second)];
+        let written = match descriptor::write_vectored(self.pipe.get_ref(), &runs) {
+            Ok(written) => written,
+            Err(error) if descriptor::may_pass(&error) => 0,
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => 0,
+            Err(error) => return Err(error),
+        };
+        self.full.extend_from_slice(&first[written.min(first.len())..]);
+        self.full.extend_from_slice(&second[written.saturating_sub(first.len())..]);
         self.write()
     }
 

@@ -3,11 +3,13 @@
 //! blocks, blocks nothing but the thread.
 
 use std::fs::File;
-use std::{io, mem};
+use std::io::{self, IoSlice, Write as _};
+use std::mem;
 
 use super::pipe::Pipe;
 use super::thread::{Destination, Thread, write_whole};
 use crate::descriptor::{self, Nature};
+use crate::wire::LARGE;
 
 /// Bytes in a buffer at which it is full.
 pub const FULL: usize = 256 * 1024;
@@ -57,6 +59,26 @@ impl Writer {
         self.open();
         if let Route::Thread(thread) = &mut self.route {
             thread.take(Vec::new());
+        }
+    }
+
+    /// Writes bytes behind those in the buffer: from where they lie if they are many and nothing is
+    /// before them, else by way of the buffer.
+    pub fn put(&mut self, bytes: &[u8]) {
+        if bytes.len() < LARGE || self.unsettled.is_some() {
+            return self.buffer.extend_from_slice(bytes);
+        }
+        self.open();
+        let result = match &mut self.route {
+            Route::File(file) => write_both(file, &self.buffer, bytes),
+            Route::Pipe(pipe) if pipe.is_dry() => pipe.put(&self.buffer, bytes),
+            _ => return self.buffer.extend_from_slice(bytes),
+        };
+        self.buffer.clear();
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => self.leave_pipe(),
+            Err(error) => self.fail(error),
+            Ok(()) => {}
         }
     }
 
@@ -242,4 +264,14 @@ impl Writer {
         self.unsettled = self.unsettled.map(|_| 0);
         Ok(())
     }
+}
+
+/// Writes two runs of bytes, however long that takes.
+fn write_both(file: &mut File, first: &[u8], second: &[u8]) -> io::Result<()> {
+    let written = match file.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]) {
+        Err(error) if !descriptor::may_pass(&error) => return Err(error),
+        result => result.unwrap_or(0),
+    };
+    write_whole(file, &first[written.min(first.len())..])?;
+    write_whole(file, &second[written.saturating_sub(first.len())..])
 }

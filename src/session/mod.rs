@@ -9,7 +9,7 @@ mod outbox;
 mod output;
 mod stats;
 
-use std::future::{pending, poll_fn};
+use std::future::{pending, poll_fn, ready};
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -41,6 +41,11 @@ use output::Receiver;
 
 /// The largest message where it must be held whole and no limit is given: 64 MiB.
 pub const MAX_HELD: u64 = 64 << 20;
+
+/// Rounds without a wait after which the runtime has its turn.
+const ROUNDS: u32 = 4;
+/// Bytes that are sent before the session looks at everything else again.
+const ROUND: u64 = 256 << 10;
 
 /// The choices for one session.
 #[derive(Clone, Debug)]
@@ -145,6 +150,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     /// is the caller's to drain.
     pub async fn run(mut self, interrupts: &mut Interrupts) -> Outcome {
         self.read_events();
+        let mut rounds = 0;
         while self.closure.is_none() {
             if self.undecoded {
                 self.read_events();
@@ -162,7 +168,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 .await;
                 // With work always at hand we would never wait, and the runtime would look at
                 // signals, timers and sockets only now and then.
-                if polls == 1 {
+                rounds = if polls == 1 { rounds + 1 } else { 0 };
+                if rounds == ROUNDS {
+                    rounds = 0;
                     tokio::task::yield_now().await;
                 }
             }
@@ -187,7 +195,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         let want_read = !self.undecoded && self.may_print();
         self.hold_or_resume(want_read);
         self.set_timer();
-        let want_block = self.block.is_none() && self.closing.is_none();
+        let is_open = self.closing.is_none();
+        let want_block = self.block.is_none() && is_open;
+        let more_to_send = self.block.is_some() && is_open && self.link.outbox.has_room();
         tokio::select! {
             interrupt = interrupts.next() => self.interrupted(interrupt),
             moved = self.link.moved(want_read) => self.moved(moved),
@@ -198,6 +208,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             }
             block = next_block(&mut self.reader), if want_block => self.take_block(block),
             () = elapsed(&mut self.timer) => {}
+            () = ready(()), if more_to_send => {}
         }
     }
 
@@ -270,7 +281,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
 
     /// Turns input into frames while there is room for them.
     fn send_input(&mut self) {
-        while self.closing.is_none()
+        let begun = self.link.outbox.added();
+        // However fast the peer is, there is more to look after than our input.
+        while self.link.outbox.added().saturating_sub(begun) < ROUND
+            && self.closing.is_none()
             && self.link.outbox.has_room()
             && let Some(block) = self.block.take()
         {

@@ -59,6 +59,10 @@ impl Output {
     }
 
     fn piece(&mut self, piece: Piece) {
+        if let Some(end) = self.encoder.verbatim(piece.kind) {
+            self.writer.put(piece.payload);
+            return self.writer.buffer.extend(end.filter(|_| piece.last));
+        }
         let now =
             if self.encoder.needs_time() { SystemTime::now() } else { SystemTime::UNIX_EPOCH };
         self.encoder.message(&mut self.writer.buffer, piece, now);

@@ -64,9 +64,14 @@ pub struct Decoder {
     broken: Option<Violation>,
 }
 
+/// Bytes of a payload from which on it is worth using where it lies, and is not copied in a batch.
+pub const LARGE: usize = 8 * 1024;
+
 /// The first bytes of frames that are whole messages: FIN and the opcode (RFC 6455 section 5.2).
 const WHOLE_TEXT: u8 = 0x80 | opcode::TEXT;
 const WHOLE_BINARY: u8 = 0x80 | opcode::BINARY;
+/// The bit of the second byte that says that the payload is masked.
+const MASKED: u8 = 0x80;
 
 /// A data frame whose payload has not all been seen.
 #[derive(Clone, Copy, Debug)]
@@ -133,8 +138,9 @@ impl Decoder {
     }
 
     /// Takes the messages of this kind (see [`Decoder::batch_kind`]) that stand at the front of
-    /// `buffer`, each of them valid, there as a whole, and in one frame: at most `most`. Appends
-    /// their payloads to `out`, each followed by `end`. What it leaves is for [`Decoder::step`].
+    /// `buffer`, each of them valid, there as a whole, in one frame and shorter than [`LARGE`]: at
+    /// most `most`. Appends their payloads to `out`, each followed by `end`. What it leaves is for
+    /// [`Decoder::step`].
     ///
     /// Text is checked all at once where `end`, an ASCII character, keeps the messages apart.
     pub fn batch(
@@ -167,12 +173,13 @@ impl Decoder {
         out: &mut Vec<u8>,
     ) -> Batch {
         let whole = if kind == Kind::Text { WHOLE_TEXT } else { WHOLE_BINARY };
-        let limit = self.max_message.unwrap_or(u64::MAX);
+        let limit = self.max_message.unwrap_or(u64::MAX).min(LARGE as u64 - 1);
         let mut batch = Batch::default();
         let mut rest = buffer;
         while batch.messages < most
             && let [first, short, behind @ ..] = rest
             && *first == whole
+            && *short < MASKED
             && let Ok(Some((length, size))) = payload_length(*short, behind)
             && length <= limit
             && let Some(behind) = behind.get(size..)
@@ -214,7 +221,7 @@ impl Decoder {
         if !matches!(opcode, 0..=2 | 8..=10) {
             return Err(Violation::ReservedOpcode(opcode));
         }
-        let masked = second & 0x80 != 0;
+        let masked = second & MASKED != 0;
         match (self.role, masked) {
             (Role::Client, true) => return Err(Violation::Masked),
             (Role::Server, false) => return Err(Violation::NotMasked),
@@ -561,7 +568,7 @@ mod tests {
             ("half a header", with(vec![0x81]), 9, all),
             ("half a payload", with(vec![0x81, 2, b'h']), 9, all),
             ("a length that is not minimal", with(vec![0x81, 126, 0, 1, b'x']), 9, all),
-            ("a mask", with(vec![0x81, 0x81, 0, 0, 0, 0, b'x']), 9, all),
+            ("a mask", with([&[0x81, 0x81][..], &[b'x'; 300]].concat()), 9, all),
             ("too long", with(text(&[b'x'; 101])), 9, all),
             ("bad text", with([text(b"\xff"), text(b"z")].concat()), 9, all),
             ("a character over two", with([text(b"\xc3"), text(b"\xa4")].concat()), 9, all),

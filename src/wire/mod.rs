@@ -8,7 +8,7 @@ pub mod utf8;
 mod violation;
 
 pub use close::Close;
-pub use decode::{Batch, Decoder, Event};
+pub use decode::{Batch, Decoder, Event, LARGE};
 pub use violation::Violation;
 
 /// Which end of the connection we are: it decides who masks (RFC 6455 section 5.1).

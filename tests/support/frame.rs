@@ -1,5 +1,5 @@
-//! Frames of RFC 6455 section 5 as bytes, for a server: unmasked, and as wrong
-//! as a test wants them.
+//! Frames of RFC 6455 section 5 as bytes, for a server: its own unmasked, and as
+//! wrong as a test wants them; those of the program strictly as they must be.
 
 pub const CONTINUATION: u8 = 0;
 pub const TEXT: u8 = 1;
@@ -25,6 +25,53 @@ impl Frame {
 
     pub fn close_reason(&self) -> String {
         String::from_utf8(self.payload.get(2..).unwrap_or_default().to_vec()).unwrap()
+    }
+
+    /// The frame that these bytes begin with and how many of them are its own,
+    /// or how many more it takes to say so. It must be masked, have no reserved
+    /// bit, and state its length in the fewest bytes.
+    pub fn decode(bytes: &[u8]) -> Result<(Frame, usize), usize> {
+        let lacking = |needed: usize| needed - bytes.len();
+        let [first, second, rest @ ..] = bytes else { return Err(lacking(2)) };
+        assert_eq!(first & 0x70, 0, "reserved bits in {first:#x}");
+        assert_eq!(second & 0x80, 0x80, "a frame of the program is not masked");
+        let extension = match second & 0x7f {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        let head = 2 + extension + 4;
+        if bytes.len() < head {
+            return Err(lacking(head));
+        }
+        let (extended, rest) = rest.split_at(extension);
+        let extended = extended.iter().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
+        let length = if extension == 0 { u64::from(second & 0x7f) } else { extended };
+        let fewest = if length < 126 { length as u8 } else { 126 + u8::from(length > 0xffff) };
+        assert_eq!(second & 0x7f, fewest, "the length {length} takes more bytes than it must");
+        let end = head + usize::try_from(length).unwrap();
+        if bytes.len() < end {
+            return Err(lacking(end));
+        }
+        let mask = *rest.first_chunk().unwrap();
+        let mut payload = bytes[head..end].to_vec();
+        unmask(&mut payload, mask);
+        let frame = Frame { fin: first & 0x80 != 0, opcode: first & 0x0f, mask, payload };
+        if frame.opcode >= CLOSE {
+            assert!(frame.fin && frame.payload.len() <= 125, "a control frame: {frame:?}");
+        }
+        Ok((frame, end))
+    }
+}
+
+/// Word by word: tests are built without optimisation.
+fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+    let (words, rest) = payload.as_chunks_mut::<4>();
+    for word in words {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(mask)).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip(mask) {
+        *byte ^= mask;
     }
 }
 

@@ -212,34 +212,18 @@ impl Wire {
         Some(frame)
     }
 
-    /// The same for more frames than memory should hold. A frame must be
-    /// masked, have no reserved bit, and state its length in the fewest bytes.
+    /// The same for more frames than memory should hold.
     pub fn read_and_forget(&mut self) -> Option<Frame> {
-        let [first, second] = self.read_bytes()?;
-        assert_eq!(first & 0x70, 0, "reserved bits in {first:#x}");
-        assert_eq!(second & 0x80, 0x80, "a frame of the program is not masked");
-        let length = match second & 0x7f {
-            126 => u64::from(u16::from_be_bytes(self.read_bytes()?)),
-            127 => u64::from_be_bytes(self.read_bytes()?),
-            short => u64::from(short),
-        };
-        let fewest = if length < 126 { length as u8 } else { 126 + u8::from(length > 0xffff) };
-        assert_eq!(second & 0x7f, fewest, "the length {length} takes more bytes than it must");
-        let mask = self.read_bytes::<4>()?;
-        let mut payload = vec![0; usize::try_from(length).unwrap()];
-        self.fill(&mut payload)?;
-        unmask(&mut payload, mask);
-        let frame = Frame { fin: first & 0x80 != 0, opcode: first & 0x0f, mask, payload };
-        if frame.opcode >= CLOSE {
-            assert!(frame.fin && frame.payload.len() <= 125, "a control frame: {frame:?}");
+        let mut bytes = Vec::new();
+        loop {
+            let lacking = match Frame::decode(&bytes) {
+                Ok((frame, _)) => return Some(frame),
+                Err(lacking) => lacking,
+            };
+            let had = bytes.len();
+            bytes.resize(had + lacking, 0);
+            self.fill(&mut bytes[had..])?;
         }
-        Some(frame)
-    }
-
-    fn read_bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let mut bytes = [0; N];
-        self.fill(&mut bytes)?;
-        Some(bytes)
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> Option<()> {
@@ -363,17 +347,6 @@ impl Wire {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             other => panic!("quiet was due, and this came: {other:?} {:?}", self.read()),
         }
-    }
-}
-
-/// Word by word: tests are built without optimisation.
-fn unmask(payload: &mut [u8], mask: [u8; 4]) {
-    let (words, rest) = payload.as_chunks_mut::<4>();
-    for word in words {
-        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(mask)).to_ne_bytes();
-    }
-    for (byte, mask) in rest.iter_mut().zip(mask) {
-        *byte ^= mask;
     }
 }
 

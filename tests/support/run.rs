@@ -284,6 +284,17 @@ impl Running {
         number.parse::<u64>().expect("a number") * 1024
     }
 
+    /// Whether none of its threads has anything to do.
+    pub fn is_asleep(&self) -> bool {
+        let path = format!("/proc/{}/task", self.pid.as_raw_nonzero());
+        let threads = std::fs::read_dir(path).expect("the program still runs");
+        let mut stats = threads.map(|thread| {
+            std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default()
+        });
+        // The name, in parentheses, may hold anything.
+        stats.all(|stat| !stat.rsplit(')').next().unwrap().starts_with(" R"))
+    }
+
     /// Waits for the end. stdin, when held, stays open until then.
     pub fn output(self) -> Output {
         let left = self.until.saturating_duration_since(Instant::now());
