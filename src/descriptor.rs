@@ -13,28 +13,38 @@ use tokio::io::unix::AsyncFd;
 /// Bytes that a pipe holds at most once it was widened.
 const WIDE: usize = 512 * 1024;
 
-/// What a descriptor is, as far as it matters for waiting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nature {
-    /// It can be asked whether it is ready, and then does not wait.
-    Pipe,
-    /// A regular file, or `/dev/null`: there is nobody at the other end who could be slow, and a disk
-    /// that hangs would keep a process of many threads from ending too.
-    File,
-    /// It may wait whatever it says, such as a terminal.
-    Other,
+/// A descriptor, as far as it matters for waiting.
+#[derive(Debug)]
+pub enum Watched {
+    /// A pipe or a socket: the runtime watches whether it is ready, and then it does not wait.
+    Pipe(AsyncFd<File>),
+    /// A file on a disk, or `/dev/null`, which answers at once.
+    File(File),
+    /// It may wait whatever it says: a terminal, a device, a file such as `/proc/kmsg`.
+    Other(File),
 }
 
-/// What `file` is.
-pub fn nature(file: &File) -> Nature {
-    let Ok(data) = file.metadata() else { return Nature::Other };
-    let kind = data.file_type();
-    if kind.is_fifo() || kind.is_socket() {
-        return Nature::Pipe;
+impl Watched {
+    /// What `file` is; must be called within the runtime.
+    pub fn new(file: File, interest: Interest) -> Watched {
+        let Ok(data) = file.metadata() else { return Watched::Other(file) };
+        let kind = data.file_type();
+        let null = std::fs::metadata("/dev/null");
+        let is_null = kind.is_char_device() && null.is_ok_and(|null| null.rdev() == data.rdev());
+        let is_pipe = kind.is_fifo() || kind.is_socket();
+        if !(is_pipe || kind.is_file() || is_null) {
+            return Watched::Other(file);
+        }
+        #[expect(deprecated, reason = "its successor needs `unsafe`; a File keeps its descriptor")]
+        let watched = AsyncFd::try_with_interest(file, interest);
+        // What answers at once cannot be watched: there is nothing to wait for.
+        match watched.map_err(|error| error.into_parts().0) {
+            Ok(pipe) if is_pipe => Watched::Pipe(pipe),
+            Err(file) if !is_pipe => Watched::File(file),
+            Ok(file) => Watched::Other(file.into_inner()),
+            Err(file) => Watched::Other(file),
+        }
     }
-    let null = std::fs::metadata("/dev/null");
-    let is_null = kind.is_char_device() && null.is_ok_and(|null| null.rdev() == data.rdev());
-    if kind.is_file() || is_null { Nature::File } else { Nature::Other }
 }
 
 /// Reads what is there; 0 is the end.
@@ -70,17 +80,8 @@ pub fn write_vectored(file: impl AsFd, runs: &[IoSlice]) -> io::Result<usize> {
     supported::write(&file, runs).unwrap_or_else(|| Err(io::ErrorKind::Unsupported.into()))
 }
 
-/// A pipe whose readiness the runtime watches; the file again where that cannot be.
-///
-/// # Errors
-/// The file.
-pub fn watch(file: File, interest: Interest) -> Result<AsyncFd<File>, File> {
-    #[expect(deprecated, reason = "its successor needs `unsafe`; a File keeps its descriptor")]
-    AsyncFd::try_with_interest(file, interest).map_err(|error| error.into_parts().0)
-}
-
-/// Gives a pipe room for more, where that is allowed: its ends then wake each other less often. It
-/// stays far below what one user's pipes may have together (`pipe-user-pages-soft`).
+/// Gives a pipe room for more, where that is allowed: its ends then wake each other less often. One
+/// user's pipes may have 64 MiB together, unless the system says otherwise (`pipe-user-pages-soft`).
 pub fn widen(file: impl AsFd) {
     // A pipe that stays as it is works too.
     let _ = supported::widen(&file, WIDE);
@@ -148,16 +149,12 @@ mod supported {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{PipeReader, PipeWriter, Write as _, pipe};
+    use std::io::{Write as _, pipe};
     use std::os::fd::OwnedFd;
-
-    fn a_pipe() -> (PipeReader, PipeWriter) {
-        pipe().unwrap()
-    }
 
     #[test]
     fn an_empty_pipe_is_not_waited_for_and_a_closed_one_is_at_its_end() {
-        let (reader, mut writer) = a_pipe();
+        let (reader, mut writer) = pipe().unwrap();
         let mut buffer = [0; 8];
         let nothing = read(&reader, &mut buffer).unwrap_err();
         assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
@@ -170,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_full_pipe_takes_what_it_has_room_for_and_no_more() {
-        let (reader, writer) = a_pipe();
+        let (reader, writer) = pipe().unwrap();
         let bytes = vec![b'x'; 1 << 20];
         let mut total = 0;
         let full = loop {
@@ -187,12 +184,19 @@ mod tests {
 
     #[test]
     fn pipes_and_files_are_told_from_what_may_wait() {
-        let file = |fd: OwnedFd| File::from(fd);
-        let (reader, writer) = a_pipe();
-        assert_eq!(nature(&file(reader.into())), Nature::Pipe);
-        assert_eq!(nature(&file(writer.into())), Nature::Pipe);
-        assert_eq!(nature(&File::create("/dev/null").unwrap()), Nature::File);
-        assert_eq!(nature(&File::open("/dev/zero").unwrap()), Nature::Other);
-        assert_eq!(nature(&tempfile::tempfile().unwrap()), Nature::File);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let _within = runtime.enter();
+        let name = |file: File| match Watched::new(file, Interest::READABLE) {
+            Watched::Pipe(_) => "pipe",
+            Watched::File(_) => "file",
+            Watched::Other(_) => "other",
+        };
+        let (reader, _writer) = pipe().unwrap();
+        assert_eq!(name(OwnedFd::from(reader).into()), "pipe");
+        assert_eq!(name(File::open("/dev/null").unwrap()), "file");
+        assert_eq!(name(tempfile::tempfile().unwrap()), "file");
+        assert_eq!(name(File::open("/dev/zero").unwrap()), "other");
+        // A regular file that can be waited for.
+        assert_eq!(name(File::open("/proc/self/mounts").unwrap()), "other");
     }
 }

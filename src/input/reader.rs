@@ -16,7 +16,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
-use crate::descriptor::{self, Nature};
+use crate::descriptor::{self, Watched};
 
 /// Bytes in a block.
 const BLOCK: usize = 64 * 1024;
@@ -160,13 +160,10 @@ impl Source {
             origin => origin,
         };
         let origin = match origin {
-            Origin::File(file) => match descriptor::nature(&file) {
-                Nature::File => return Ok(Source::File(file)),
-                Nature::Pipe => match descriptor::watch(file, Interest::READABLE) {
-                    Ok(pipe) => return Ok(Source::Pipe { pipe, is_wide: false }),
-                    Err(file) => Origin::File(file),
-                },
-                Nature::Other => Origin::File(file),
+            Origin::File(file) => match Watched::new(file, Interest::READABLE) {
+                Watched::Pipe(pipe) => return Ok(Source::Pipe { pipe, is_wide: false }),
+                Watched::File(file) => return Ok(Source::File(file)),
+                Watched::Other(file) => Origin::File(file),
             },
             origin => origin,
         };

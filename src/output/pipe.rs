@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::mem;
 
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::writer::FULL;
@@ -22,13 +21,9 @@ pub struct Pipe {
 }
 
 impl Pipe {
-    /// Watches a pipe. Nothing is written yet.
-    ///
-    /// # Errors
-    /// The file, if it cannot be watched.
-    pub fn new(file: File) -> Result<Pipe, File> {
-        let pipe = descriptor::watch(file, Interest::WRITABLE)?;
-        Ok(Pipe { pipe, full: Vec::new(), written: 0, is_wide: false })
+    /// A pipe to which nothing is written yet.
+    pub fn new(pipe: AsyncFd<File>) -> Pipe {
+        Pipe { pipe, full: Vec::new(), written: 0, is_wide: false }
     }
 
     /// Whether it has taken everything.
@@ -65,7 +60,8 @@ impl Pipe {
         self.write()
     }
 
-    /// The file again, and the buffer of which nothing is written.
+    /// The file again, and the buffer. Nothing of that is written: what is not supported is not
+    /// supported from the first write on.
     pub fn leave(self) -> (File, Vec<u8>) {
         (self.pipe.into_inner(), self.full)
     }

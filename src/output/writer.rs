@@ -6,9 +6,11 @@ use std::fs::File;
 use std::io::{self, IoSlice, Write as _};
 use std::mem;
 
+use tokio::io::Interest;
+
 use super::pipe::Pipe;
 use super::thread::{Destination, Thread, write_whole};
-use crate::descriptor::{self, Nature};
+use crate::descriptor::{self, Watched};
 use crate::wire::LARGE;
 
 /// Bytes in a buffer at which it is full.
@@ -197,23 +199,21 @@ impl Writer {
     /// Finds out how the output is to be written.
     fn open(&mut self) {
         let Some(destination) = self.destination.take() else { return };
-        let nature = match &destination {
-            Destination::Given(file) | Destination::Opened(file) => descriptor::nature(file),
-            Destination::Apart(_) | Destination::Fifo(_) => Nature::Other,
+        let (file, destination) = match destination {
+            Destination::Given(file) => (file, Destination::Given as fn(File) -> Destination),
+            Destination::Opened(file) => (file, Destination::Opened as fn(File) -> Destination),
+            destination => return self.route = self.start_thread(destination),
         };
-        self.route = match (nature, destination) {
-            (Nature::Pipe, Destination::Given(file)) => match Pipe::new(file) {
-                Ok(pipe) => Route::Pipe(pipe),
-                Err(file) => self.start_thread(Destination::Given(file)),
-            },
-            (Nature::File, destination) => match destination.open() {
+        self.route = match Watched::new(file, Interest::WRITABLE) {
+            Watched::Pipe(pipe) => Route::Pipe(Pipe::new(pipe)),
+            Watched::Other(file) => self.start_thread(destination(file)),
+            Watched::File(file) => match destination(file).open() {
                 Ok(file) => Route::File(file),
                 Err(error) => {
                     self.failed = Some(error);
                     Route::Nowhere
                 }
             },
-            (_, destination) => self.start_thread(destination),
         };
     }
 

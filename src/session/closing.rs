@@ -15,7 +15,7 @@ use crate::wire::{Close, Violation, opcode};
 
 /// How long the last bytes may take to leave, and a peer may take to hear of its mistake.
 pub const PARTING: Duration = Duration::from_secs(1);
-/// How long input that is there may take to come from the reader thread.
+/// How long input that is there may take to come.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// Our Close is on its way or out.

@@ -47,7 +47,8 @@ impl Outbox {
     }
 
     /// Whether more data may be added. It is one bound for all that was added since the queue was
-    /// last empty, so that its memory never grows past it.
+    /// last empty, so that its memory grows past it by one block of input at most, or one message
+    /// that was held.
     pub fn has_room(&self) -> bool {
         self.frames.len() < BOUND
     }

@@ -10,9 +10,10 @@ use crate::tools::{Name, Tool};
 /// Messages and sizes are multiplied by these.
 const TIMES: [u64; 4] = [1, 10, 100, 1000];
 /// The number of messages that is multiplied.
-const COUNT: u64 = 10_000;
-/// The size that is multiplied, and how many bytes are moved of each.
-const SIZE: u64 = 1 << 10;
+const COUNT: u64 = 100_000;
+/// The size that is multiplied, until it is too large to be held, and how many bytes are moved of
+/// each.
+const SIZE: u64 = 2 << 10;
 const VOLUME: u64 = 256 << 20;
 /// A cost that is so much above that of a smaller job has grown.
 const FLAT: f64 = 1.25;

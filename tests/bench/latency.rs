@@ -26,6 +26,13 @@ fn percentile(sorted: &[u64], percent: usize) -> f64 {
         .unwrap_or(0) as f64
 }
 
+/// The least time of a program that people use today.
+fn best_peer(results: &[(Name, Vec<[f64; 3]>)]) -> Option<f64> {
+    let peers = results.iter().filter(|(name, _)| name.is_peer());
+    let times = peers.filter_map(|(_, runs)| median(runs.iter().map(|run| run[0])));
+    times.min_by(f64::total_cmp)
+}
+
 fn round_trips(bench: &Bench) -> anyhow::Result<String> {
     let count = if bench.quick { 1000 } else { 3000 };
     let line = [&[b'x'; 64][..], b"\n"].concat();
@@ -50,6 +57,7 @@ fn round_trips(bench: &Bench) -> anyhow::Result<String> {
         }
     }
     let of = |runs: &[[f64; 3]], which: usize| median(runs.iter().map(|run| run[which]));
+    let best = best_peer(&results);
     let yardstick = results.iter().find(|(name, _)| *name == Name::Yardstick);
     let yardstick = yardstick.and_then(|(_, runs)| of(runs, 0));
     let rows: Vec<_> = results
@@ -58,11 +66,18 @@ fn round_trips(bench: &Bench) -> anyhow::Result<String> {
             let mut cells = vec![name.shown().to_owned()];
             cells.extend((0..3).map(|which| table::time(of(runs, which).unwrap_or(0.0))));
             cells.push(ratio(of(runs, 0), yardstick));
+            cells.push(ratio(of(runs, 0), best));
             cells
         })
         .collect();
-    let head =
-        ["round trip through both pipes, 64 B", "p50", "p99", "CPU each", "p50 to the yardstick's"];
+    let head = [
+        "round trip through both pipes, 64 B",
+        "p50",
+        "p99",
+        "CPU each",
+        "p50 to the yardstick's",
+        "to the best peer's",
+    ];
     Ok(format!("## Round trip\n\n{}\n", markdown(&head, &rows)))
 }
 
@@ -83,6 +98,7 @@ fn smoke_tests(bench: &Bench) -> anyhow::Result<String> {
             )?;
             bench.server.seen();
             if used.output < 5 {
+                eprintln!("{} had no answer", tool.name.shown());
                 continue;
             }
             let result = [(used.ended - used.started) as f64, used.cpu as f64, used.memory as f64];
@@ -94,6 +110,7 @@ fn smoke_tests(bench: &Bench) -> anyhow::Result<String> {
     }
     let of =
         |runs: &[[f64; 3]], which: usize| median(runs.iter().map(|run| run[which])).unwrap_or(0.0);
+    let best = best_peer(&results);
     let yardstick = results.iter().find(|(name, _)| *name == Name::Yardstick);
     let yardstick = yardstick.map(|(_, runs)| of(runs, 0));
     let rows: Vec<_> = results
@@ -105,6 +122,7 @@ fn smoke_tests(bench: &Bench) -> anyhow::Result<String> {
                 table::time(of(runs, 1)),
                 table::memory(of(runs, 2) as u64),
                 ratio(Some(of(runs, 0)), yardstick),
+                ratio(Some(of(runs, 0)), best),
             ]
         })
         .collect();
@@ -114,6 +132,7 @@ fn smoke_tests(bench: &Bench) -> anyhow::Result<String> {
         "CPU",
         "peak MiB",
         "wall to the yardstick's",
+        "to the best peer's",
     ];
     Ok(format!("## Smoke test\n\n{}\n", markdown(&head, &rows)))
 }

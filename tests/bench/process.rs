@@ -38,6 +38,8 @@ pub enum Drain<'a> {
     File(&'a Path),
     /// A pipe that is read as fast as possible; reading begins after a pause.
     Pipe(Duration),
+    /// A pipe, with what comes through it kept in a file.
+    Kept(&'a Path),
 }
 
 /// What came of it.
@@ -81,7 +83,7 @@ pub fn run(argv: &[String], input: Input, drain: Drain, folder: &Path) -> anyhow
     match drain {
         Drain::Null => command.stdout(Stdio::null()),
         Drain::File(path) => command.stdout(File::create(path)?),
-        Drain::Pipe(_) => command.stdout(Stdio::piped()),
+        Drain::Pipe(_) | Drain::Kept(_) => command.stdout(Stdio::piped()),
     };
     let mut child = command.spawn()?;
     drop(command);
@@ -101,6 +103,9 @@ pub fn run(argv: &[String], input: Input, drain: Drain, folder: &Path) -> anyhow
             (Drain::Pipe(pause), Some(stdout)) => {
                 thread::sleep(pause);
                 count(stdout)?
+            }
+            (Drain::Kept(path), Some(mut stdout)) => {
+                io::copy(&mut stdout, &mut File::create(path)?)?
             }
             _ => 0,
         };

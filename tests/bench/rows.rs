@@ -130,6 +130,7 @@ impl Stream {
         let drain = match self.through {
             Through::Null => Drain::Null,
             Through::File => Drain::File(&path),
+            Through::Pipe if manner == Manner::Checking => Drain::Kept(&path),
             Through::Pipe if manner == Manner::Stalling => Drain::Pipe(STALL),
             Through::Pipe => Drain::Pipe(Duration::ZERO),
         };
@@ -145,7 +146,7 @@ impl Stream {
         {
             problem.get_or_insert(what);
         }
-        if self.through == Through::File {
+        if path.exists() {
             std::fs::remove_file(&path)?;
         }
         Ok(Some(Run { count, time: used.ended.saturating_sub(opened), used, problem }))
@@ -178,7 +179,7 @@ impl Stream {
         let Seen { opened, last, messages, bytes, mut problem } = server.seen();
         if bytes < count * self.size as u64 {
             problem.get_or_insert(format!("{bytes} bytes arrived"));
-        } else if messages != count {
+        } else if messages != count && (self.kind == Kind::Text || manner == Manner::Checking) {
             problem.get_or_insert(format!("{messages} messages arrived"));
         }
         Ok(Some(Run { count, time: last.saturating_sub(opened), used, problem }))

@@ -1,6 +1,9 @@
 //! Numbers to text: medians, ratios, and the tables.
 
+use std::process::Command;
+
 use crate::Bench;
+use crate::tools::Tool;
 
 /// The middle one; the lower of two.
 pub fn median<T: Copy + PartialOrd>(values: impl IntoIterator<Item = T>) -> Option<T> {
@@ -59,12 +62,23 @@ pub fn conditions(bench: &Bench) -> String {
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let kernel = read("/proc/sys/kernel/osrelease");
+    let peers = bench.tools.iter().filter(|tool| tool.name.is_peer());
+    let versions: Vec<_> = peers.filter_map(Tool::version).collect();
     let release = kernel.split('-').next().unwrap_or_default().trim();
     format!(
         "{} cores ({}), Linux {release}, servers and clients on the same machine over loopback; \
-         medians of {} runs, interleaved.\n",
+         medians of {} runs, interleaved. wspipe at {}; {}.\n",
         cores,
         model.unwrap_or("unknown"),
-        bench.repeats
+        bench.repeats,
+        commit().unwrap_or_else(|| env!("CARGO_PKG_VERSION").into()),
+        versions.join(", "),
     )
+}
+
+/// The commit that is built, where it is known.
+fn commit() -> Option<String> {
+    let said = Command::new("git").args(["describe", "--always", "--dirty"]).output().ok()?;
+    let said = String::from_utf8(said.stdout).ok()?;
+    Some(said.trim().to_owned()).filter(|commit| !commit.is_empty())
 }

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::pattern::Kind;
 
@@ -135,6 +136,16 @@ fn is_program(path: &Path) -> bool {
 const LARGE: &str = "2000000";
 
 impl Tool {
+    /// What it says of its version.
+    pub fn version(&self) -> Option<String> {
+        let said = Command::new(&self.program).arg("--version").output().ok()?.stdout;
+        let said = String::from_utf8(said).ok()?;
+        let words = said.split_whitespace();
+        let mut version = words.map(|word| word.trim_start_matches('v'));
+        let starts = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+        version.find(starts).map(|version| format!("{} {version}", self.name.file()))
+    }
+
     /// How it is called for a task; nothing if it cannot do it.
     pub fn argv(&self, task: Task, url: &str) -> Option<Vec<String>> {
         let arguments = match self.name {

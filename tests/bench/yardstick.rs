@@ -112,7 +112,11 @@ fn receive(mut stream: TcpStream, early: Vec<u8>, newlines: bool) -> io::Result<
                 if fin {
                     if text {
                         simdutf8::basic::from_utf8(&message).map_err(|_| wrong("not UTF-8"))?;
-                        out.append(&mut message);
+                        if out.is_empty() {
+                            std::mem::swap(&mut out, &mut message);
+                        } else {
+                            out.append(&mut message);
+                        }
                     }
                     if newlines {
                         out.push(b'\n');
