@@ -75,7 +75,7 @@ pub fn write(file: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
 /// The same for several runs of bytes, one behind the other.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_vectored(file: impl AsFd, runs: &[IoSlice]) -> io::Result<usize> {
     supported::write(&file, runs).unwrap_or_else(|| Err(io::ErrorKind::Unsupported.into()))
 }
