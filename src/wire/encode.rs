@@ -11,9 +11,6 @@ pub struct Head {
 
 /// The longest header: two bytes, the longest length, a mask.
 const MAX_HEADER: usize = 14;
-/// The header of a masked frame whose payload has at most so many bytes.
-const SHORT_HEADER: usize = 6;
-const MAX_SHORT: usize = 125;
 /// Bytes that are masked at once: what the processor's registers make of it is left to the compiler.
 const WIDE: usize = 32;
 
@@ -21,11 +18,6 @@ const WIDE: usize = 32;
 /// source of entropy (RFC 6455 section 10.3).
 pub fn frame(out: &mut Vec<u8>, head: Head, mask: Option<[u8; 4]>, payload: &[u8]) {
     let first = if head.fin { 0x80 } else { 0 } | head.opcode;
-    if let Some(mask) = mask
-        && payload.len() <= MAX_SHORT
-    {
-        return short(out, first, mask, payload);
-    }
     let mask_bit = if mask.is_some() { 0x80 } else { 0 };
     out.reserve(MAX_HEADER + payload.len());
     match payload.len() {
@@ -53,22 +45,6 @@ pub fn frame(out: &mut Vec<u8>, head: Head, mask: Option<[u8; 4]>, payload: &[u8
     for (i, byte) in rest.iter().enumerate() {
         out.push(byte ^ mask[i]);
     }
-}
-
-/// Appends a frame whose length takes no more than the second byte: made in one place, so that it is
-/// masked and appended in steps of a known size, and what is too much is taken back.
-fn short(out: &mut Vec<u8>, first: u8, mask: [u8; 4], payload: &[u8]) {
-    let mut frame = [0; SHORT_HEADER + 4 * WIDE];
-    frame[..2].copy_from_slice(&[first, 0x80 | payload.len() as u8]);
-    frame[2..SHORT_HEADER].copy_from_slice(&mask);
-    let body = &mut frame[SHORT_HEADER..];
-    body[..payload.len()].copy_from_slice(payload);
-    let key = repeated(mask);
-    for block in body.as_chunks_mut::<WIDE>().0 {
-        block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
-    }
-    out.extend_from_slice(&frame);
-    out.truncate(out.len() - (frame.len() - SHORT_HEADER - payload.len()));
 }
 
 /// A mask, again and again.
