@@ -16,6 +16,7 @@ const WIDE: usize = 32;
 
 /// Appends one frame to `out`; `mask` is given by a client, fresh for each frame and from a strong
 /// source of entropy (RFC 6455 section 10.3).
+#[inline]
 pub fn frame(out: &mut Vec<u8>, head: Head, mask: Option<[u8; 4]>, payload: &[u8]) {
     let first = if head.fin { 0x80 } else { 0 } | head.opcode;
     let mask_bit = if mask.is_some() { 0x80 } else { 0 };
@@ -32,42 +33,45 @@ pub fn frame(out: &mut Vec<u8>, head: Head, mask: Option<[u8; 4]>, payload: &[u8
         }
     }
     let Some(mask) = mask else { return out.extend_from_slice(payload) };
+    let key = u32::from_ne_bytes(mask);
     out.extend_from_slice(&mask);
     let (blocks, rest) = payload.as_chunks::<WIDE>();
-    let key = repeated(mask);
     for block in blocks {
-        out.extend_from_slice(&std::array::from_fn::<_, WIDE, _>(|i| block[i] ^ key[i]));
+        out.extend_from_slice(&masked_wide(block, key));
     }
     let (words, rest) = rest.as_chunks::<4>();
     for word in words {
-        out.extend_from_slice(&masked(*word, mask));
+        out.extend_from_slice(&masked(*word, key));
     }
     for (i, byte) in rest.iter().enumerate() {
         out.push(byte ^ mask[i]);
     }
 }
 
-/// A mask, again and again.
-fn repeated(mask: [u8; 4]) -> [u8; WIDE] {
-    std::array::from_fn(|i| mask[i % 4])
+fn masked_wide(block: &[u8; WIDE], key: u32) -> [u8; WIDE] {
+    let mut wide = *block;
+    for word in wide.as_chunks_mut::<4>().0 {
+        *word = masked(*word, key);
+    }
+    wide
 }
 
-fn masked(word: [u8; 4], mask: [u8; 4]) -> [u8; 4] {
-    (u32::from_ne_bytes(word) ^ u32::from_ne_bytes(mask)).to_ne_bytes()
+fn masked(word: [u8; 4], key: u32) -> [u8; 4] {
+    (u32::from_ne_bytes(word) ^ key).to_ne_bytes()
 }
 
 /// Masks or unmasks in place (RFC 6455 section 5.3); `offset` is the payload position of the
 /// first byte.
 pub fn apply_mask(payload: &mut [u8], mask: [u8; 4], offset: usize) {
     let turned = u32::from_le_bytes(mask).rotate_right(8 * (offset % 4) as u32).to_le_bytes();
-    let wide = repeated(turned);
+    let key = u32::from_ne_bytes(turned);
     let (blocks, rest) = payload.as_chunks_mut::<WIDE>();
     for block in blocks {
-        block.iter_mut().zip(wide).for_each(|(byte, key)| *byte ^= key);
+        *block = masked_wide(block, key);
     }
     let (words, rest) = rest.as_chunks_mut::<4>();
     for word in words {
-        *word = masked(*word, turned);
+        *word = masked(*word, key);
     }
     for (i, byte) in rest.iter_mut().enumerate() {
         *byte ^= turned[i];
