@@ -421,6 +421,27 @@ fn what_is_good_of_a_text_that_streams_is_printed() {
 }
 
 #[test]
+fn what_came_of_a_message_that_streams_is_printed_to_the_last_byte() {
+    let came: Vec<u8> = (0..2_000_003_u32).map(|at| at as u8).collect();
+    let cases = [
+        ("hex", came.iter().map(|byte| format!("{byte:02x}")).collect()),
+        ("base64", BASE64.encode(&came)),
+    ];
+    for (format, expected) in cases {
+        let mut bytes = frame(0x80 | BINARY, &[&came[..], &[0; 1000]].concat());
+        bytes.truncate(bytes.len() - 1000);
+        let peer = Peer::start(move |wire| {
+            wire.accept();
+            wire.send(bytes);
+            wire.end();
+        });
+        let output = run(["listen", "--format", format, &peer.url()]).case(format).output();
+        output.check(ends(106).printing(expected).saying(&[]));
+        peer.seen();
+    }
+}
+
+#[test]
 fn binary_messages_need_not_be_utf8() {
     listen(&["--format", "raw"], binary(b"ab\xffcd")).check(ends(0).printing(b"ab\xffcd"));
 }

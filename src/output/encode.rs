@@ -133,6 +133,17 @@ impl Encoder {
         }
     }
 
+    /// Appends what was kept of a message that will not go on, if there is one.
+    pub fn break_off(&mut self, out: &mut Vec<u8>) {
+        let rest = std::mem::take(&mut self.carry);
+        match self.encoding.format {
+            _ if rest.is_empty() => {}
+            Format::Base64 => out.extend_from_slice(BASE64.encode(rest).as_bytes()),
+            Format::Hexdump => hexdump_line(out, self.offset, &rest),
+            _ => escaped(out, &rest),
+        }
+    }
+
     fn terminator(&self) -> u8 {
         if self.encoding.print0 { 0 } else { b'\n' }
     }
@@ -150,9 +161,7 @@ impl Encoder {
         self.carry.extend_from_slice(piece.payload);
         let cut = if piece.last { 0 } else { cut_at_end(&self.carry) };
         let end = self.carry.len() - cut;
-        let mut escaped = String::with_capacity(end);
-        escape::bytes(&mut escaped, &self.carry[..end], Layout::Keep);
-        out.extend_from_slice(escaped.as_bytes());
+        escaped(out, &self.carry[..end]);
         self.carry.drain(..end);
     }
 
@@ -175,6 +184,12 @@ impl Encoder {
             let _ = write!(out, "{:08x}", std::mem::take(&mut self.offset));
         }
     }
+}
+
+fn escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+    let mut escaped = String::with_capacity(bytes.len());
+    escape::bytes(&mut escaped, bytes, Layout::Keep);
+    out.extend_from_slice(escaped.as_bytes());
 }
 
 /// A time as the records and `--timestamps` have it: UTC, to the microsecond.
@@ -266,6 +281,28 @@ mod tests {
         for cut in 0..=payload.len() {
             let got = encode(encoding, Kind::Text, payload, cut);
             assert_eq!(got, "a\\x1b[1m€\\u{202e}\n\n");
+        }
+    }
+
+    #[test]
+    fn what_was_kept_of_a_message_that_breaks_off_is_written() {
+        let dump = "00000000  30 31 32                                          |012|\n";
+        let cases: [(Format, bool, &[u8], &str); 6] = [
+            (Format::Base64, false, b"0123", "MDEyMw=="),
+            (Format::Base64, false, b"012", "MDEy"),
+            (Format::Hexdump, false, b"012", dump),
+            (Format::Hex, false, b"012", "303132"),
+            (Format::Text, false, b"012\xe2", "012\u{fffd}"),
+            (Format::Text, true, b"012\xe2\x82", "012\\xe2\\x82"),
+        ];
+        for (format, escape, payload, expected) in cases {
+            let kind = if format == Format::Text { Kind::Text } else { Kind::Binary };
+            let mut encoder = Encoder::new(Encoding { format, escape, ..PLAIN });
+            let mut out = Vec::new();
+            let piece = Piece { kind, payload, first: true, last: false };
+            encoder.message(&mut out, piece, SystemTime::UNIX_EPOCH);
+            encoder.break_off(&mut out);
+            assert_eq!(String::from_utf8_lossy(&out), expected, "{format:?}");
         }
     }
 

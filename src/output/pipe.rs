@@ -43,20 +43,18 @@ impl Pipe {
         self.write()
     }
 
-    /// Writes two runs of bytes as far as there is room, and takes the rest, when it is dry.
+    /// Writes runs of bytes as far as there is room, and takes the rest, when it is dry.
     ///
     /// # Errors
     /// As [`Pipe::take`].
-    pub fn put(&mut self, first: &[u8], second: &[u8]) -> io::Result<()> {
-        let runs = [IoSlice::new(first), IoSlice::new(second)];
-        let written = match descriptor::write_vectored(self.pipe.get_ref(), &runs) {
-            Ok(written) => written,
-            Err(error) if descriptor::may_pass(&error) => 0,
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => 0,
+    pub fn put(&mut self, mut runs: &mut [IoSlice]) -> io::Result<()> {
+        match descriptor::write_vectored(self.pipe.get_ref(), runs) {
+            Ok(written) => IoSlice::advance_slices(&mut runs, written),
+            Err(error) if descriptor::may_pass(&error) => {}
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
             Err(error) => return Err(error),
-        };
-        self.full.extend_from_slice(&first[written.min(first.len())..]);
-        self.full.extend_from_slice(&second[written.saturating_sub(first.len())..]);
+        }
+        runs.iter().for_each(|run| self.full.extend_from_slice(run));
         self.write()
     }
 

@@ -64,23 +64,50 @@ impl Writer {
         }
     }
 
-    /// Writes bytes behind those in the buffer: from where they lie if they are many and nothing is
-    /// before them, else by way of the buffer.
-    pub fn put(&mut self, bytes: &[u8]) {
-        if bytes.len() < LARGE || self.unsettled.is_some() {
-            return self.buffer.extend_from_slice(bytes);
+    /// Writes payloads behind what is in the buffer, each followed by `end`: from where they lie if
+    /// they are many bytes and nothing is before them, else by way of the buffer.
+    pub fn put(&mut self, payloads: &[&[u8]], end: Option<u8>) {
+        let is_large = payloads.iter().map(|payload| payload.len()).sum::<usize>() >= LARGE;
+        if is_large && self.unsettled.is_none() {
+            self.open();
+            if let Some(result) = self.write_from_where_it_lies(payloads, end) {
+                self.buffer.clear();
+                return match result {
+                    Err(error) if error.kind() == io::ErrorKind::Unsupported => self.leave_pipe(),
+                    Err(error) => self.fail(error),
+                    Ok(()) => {}
+                };
+            }
         }
-        self.open();
-        let result = match &mut self.route {
-            Route::File(file) => write_both(file, &self.buffer, bytes),
-            Route::Pipe(pipe) if pipe.is_dry() => pipe.put(&self.buffer, bytes),
-            _ => return self.buffer.extend_from_slice(bytes),
+        for payload in payloads {
+            self.buffer.extend_from_slice(payload);
+            self.buffer.extend(end);
+        }
+    }
+
+    /// Nothing where all has to go by way of the buffer.
+    fn write_from_where_it_lies(
+        &mut self,
+        payloads: &[&[u8]],
+        end: Option<u8>,
+    ) -> Option<io::Result<()>> {
+        let dry = match &self.route {
+            Route::Pipe(pipe) => pipe.is_dry(),
+            Route::File(_) => true,
+            _ => false,
         };
-        self.buffer.clear();
-        match result {
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => self.leave_pipe(),
-            Err(error) => self.fail(error),
-            Ok(()) => {}
+        if !dry {
+            return None;
+        }
+        let end = end.as_slice();
+        let mut runs = vec![IoSlice::new(&self.buffer)];
+        for payload in payloads {
+            runs.extend([IoSlice::new(payload), IoSlice::new(end)]);
+        }
+        match &mut self.route {
+            Route::File(file) => Some(write_all_vectored(file, &mut runs)),
+            Route::Pipe(pipe) => Some(pipe.put(&mut runs)),
+            _ => None,
         }
     }
 
@@ -266,12 +293,12 @@ impl Writer {
     }
 }
 
-/// Writes two runs of bytes, however long that takes.
-fn write_both(file: &mut File, first: &[u8], second: &[u8]) -> io::Result<()> {
-    let written = match file.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]) {
-        Err(error) if !descriptor::may_pass(&error) => return Err(error),
-        result => result.unwrap_or(0),
-    };
-    write_whole(file, &first[written.min(first.len())..])?;
-    write_whole(file, &second[written.saturating_sub(first.len())..])
+/// Writes runs of bytes, however long that takes.
+fn write_all_vectored(file: &mut File, mut runs: &mut [IoSlice]) -> io::Result<()> {
+    match file.write_vectored(runs) {
+        Ok(written) => IoSlice::advance_slices(&mut runs, written),
+        Err(error) if descriptor::may_pass(&error) => {}
+        Err(error) => return Err(error),
+    }
+    runs.iter().try_for_each(|run| write_whole(file, run))
 }

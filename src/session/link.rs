@@ -10,10 +10,10 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::outbox::Outbox;
-use crate::wire::{Batch, Decoder, Event, Kind, Role, Violation};
+use crate::wire::{Batch, Decoder, Event, Kind, Role, Violation, WAITS};
 
-/// Bytes that one read may bring.
-const READ: usize = 256 * 1024;
+/// Bytes of the buffer: room for a large read besides a message that waits.
+const BUFFER: usize = 256 * 1024 + WAITS as usize;
 
 /// One open connection, seen as frames.
 #[derive(Debug)]
@@ -49,9 +49,11 @@ impl Inbox {
             match step.event {
                 Some(event) => return Ok(Some((event, &self.buffer[at..self.end]))),
                 None if step.consumed == 0 => {
-                    self.buffer.copy_within(self.start..self.end, 0);
-                    self.end -= self.start;
-                    self.start = 0;
+                    if self.start > 0 {
+                        self.buffer.copy_within(self.start..self.end, 0);
+                        self.end -= self.start;
+                        self.start = 0;
+                    }
                     return Ok(None);
                 }
                 None => {}
@@ -59,7 +61,8 @@ impl Inbox {
         }
     }
 
-    /// The kind of the next message, if [`Inbox::batch`] may take it.
+    /// The kind of the next message, if [`Inbox::batch`] or [`Inbox::large`] may take it once it is
+    /// there as a whole.
     pub fn batch_kind(&self) -> Option<Kind> {
         self.decoder.batch_kind(&self.buffer[self.start..self.end])
     }
@@ -68,6 +71,17 @@ impl Inbox {
     pub fn batch(&mut self, kind: Kind, end: Option<u8>, most: u64, out: &mut Vec<u8>) -> Batch {
         let received = &self.buffer[self.start..self.end];
         let batch = self.decoder.batch(received, kind, end, most, out);
+        self.start += batch.consumed;
+        batch
+    }
+
+    /// Takes larger whole messages, and passes their payloads on together: see [`Decoder::large`].
+    pub fn large(&mut self, kind: Kind, most: u64, pass_on: impl FnOnce(&[&[u8]])) -> Batch {
+        let received = &self.buffer[self.start..self.end];
+        let (batch, payloads) = self.decoder.large(received, kind, most);
+        if batch.messages > 0 {
+            pass_on(&payloads);
+        }
         self.start += batch.consumed;
         batch
     }
@@ -101,7 +115,7 @@ pub enum Read {
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// A link over `stream`; `early` are bytes that came with the opening handshake.
     pub fn new(stream: S, early: &Bytes, role: Role, max_message: Option<u64>) -> Self {
-        let mut buffer = vec![0; READ.max(early.len())];
+        let mut buffer = vec![0; BUFFER.max(early.len())];
         buffer[..early.len()].copy_from_slice(early);
         let decoder = Decoder::new(role, max_message);
         Link {

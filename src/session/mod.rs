@@ -175,7 +175,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 }
             }
         }
-        self.output.writer.take_back();
+        self.output.break_off();
         self.part(interrupts).await;
         if matches!(self.closure, Some(Closure::ByPeer(_))) {
             self.look_for_more_input().await;
@@ -369,7 +369,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             let mute = self.is_mute();
             let (event, bytes) = match self.link.inbox.event() {
                 Ok(Some(found)) => found,
-                Ok(None) => return,
+                Ok(None) => {
+                    // The beginning of a message that waits for its rest.
+                    if !mute && self.link.inbox.batch_kind().is_some() {
+                        self.ending.heard(now);
+                    }
+                    return;
+                }
                 Err(violation) => {
                     self.link.inbox.discard();
                     return self.violated(violation);

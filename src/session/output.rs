@@ -14,6 +14,7 @@ use crate::output::writer::Writer;
 use crate::output::{Destination, Encoder, Encoding};
 use crate::policy::ending::Ending;
 use crate::record::Record;
+use crate::wire::Batch;
 
 /// The name of the standard output.
 pub const STDOUT: &str = "stdout";
@@ -58,10 +59,16 @@ impl Output {
         }
     }
 
+    /// Makes an end of a message that will not go on: of what was not to be written in part,
+    /// nothing is.
+    pub fn break_off(&mut self) {
+        self.writer.take_back();
+        self.encoder.break_off(&mut self.writer.buffer);
+    }
+
     fn piece(&mut self, piece: Piece) {
         if let Some(end) = self.encoder.verbatim(piece.kind) {
-            self.writer.put(piece.payload);
-            return self.writer.buffer.extend(end.filter(|_| piece.last));
+            return self.writer.put(&[piece.payload], end.filter(|_| piece.last));
         }
         let now =
             if self.encoder.needs_time() { SystemTime::now() } else { SystemTime::UNIX_EPOCH };
@@ -149,11 +156,18 @@ impl Receiver {
             && let Some(end) = output.encoder.verbatim(kind)
         {
             let batch = inbox.batch(kind, end, most, &mut output.writer.buffer);
-            if batch.messages > 0 {
-                self.arrived(batch.payload, now);
-                Stats::add(&self.stats.messages_in, batch.messages);
-                ending.received_unseen(batch.messages, now);
-            }
+            self.received_unseen(batch, ending, now);
+            let put = |payloads: &[&[u8]]| output.writer.put(payloads, end);
+            let batch = inbox.large(kind, ending.unseen(), put);
+            self.received_unseen(batch, ending, now);
+        }
+    }
+
+    fn received_unseen(&self, batch: Batch, ending: &mut Ending, now: Instant) {
+        if batch.messages > 0 {
+            self.arrived(batch.payload, now);
+            Stats::add(&self.stats.messages_in, batch.messages);
+            ending.received_unseen(batch.messages, now);
         }
     }
 

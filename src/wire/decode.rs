@@ -38,25 +38,14 @@ pub struct Step {
     pub event: Option<Event>,
 }
 
-/// Whole messages that were taken together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    /// Bytes at the front of the buffer that are not to be given again.
-    pub consumed: usize,
-    /// How many messages they hold.
-    pub messages: u64,
-    /// Bytes of their payloads.
-    pub payload: u64,
-}
-
 const NEED_MORE: Step = Step { consumed: 0, event: None };
 
 /// The reading half of one connection.
 #[derive(Debug)]
 pub struct Decoder {
-    role: Role,
+    pub(super) role: Role,
     /// Bytes a message may have, if there is a limit.
-    max_message: Option<u64>,
+    pub(super) max_message: Option<u64>,
     frame: Option<Frame>,
     message: Option<Message>,
     utf8: Utf8Stream,
@@ -64,14 +53,14 @@ pub struct Decoder {
     broken: Option<Violation>,
 }
 
-/// Bytes of a payload from which on it is worth using where it lies, and is not copied in a batch.
-pub const LARGE: usize = 8 * 1024;
+/// Bytes of a payload up to which a message in one frame waits, for a client, until all of it is there.
+pub const WAITS: u64 = 128 * 1024;
 
 /// The first bytes of frames that are whole messages: FIN and the opcode (RFC 6455 section 5.2).
-const WHOLE_TEXT: u8 = 0x80 | opcode::TEXT;
-const WHOLE_BINARY: u8 = 0x80 | opcode::BINARY;
+pub(super) const WHOLE_TEXT: u8 = 0x80 | opcode::TEXT;
+pub(super) const WHOLE_BINARY: u8 = 0x80 | opcode::BINARY;
 /// The bit of the second byte that says that the payload is masked.
-const MASKED: u8 = 0x80;
+pub(super) const MASKED: u8 = 0x80;
 
 /// A data frame whose payload has not all been seen.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +98,8 @@ impl Decoder {
     /// Reads the next event from the front of `buffer`, unmasking in place.
     ///
     /// A data frame's payload is given out piece by piece as it comes; a control frame waits until
-    /// it is there as a whole (at most 139 bytes).
+    /// it is there as a whole (at most 139 bytes), and so does for a client a message in one frame of
+    /// at most [`WAITS`] bytes.
     ///
     /// # Errors
     /// The first breach of the protocol. The decoder is not to be used after it. The good beginning
@@ -124,76 +114,14 @@ impl Decoder {
         }
     }
 
-    /// The kind of the message at the front of `buffer`, if [`Decoder::batch`] may take it.
-    pub fn batch_kind(&self, buffer: &[u8]) -> Option<Kind> {
-        let between_messages = self.frame.is_none() && self.message.is_none();
-        if self.role != Role::Client || !between_messages {
-            return None;
-        }
-        match *buffer.first()? {
-            WHOLE_TEXT => Some(Kind::Text),
-            WHOLE_BINARY => Some(Kind::Binary),
-            _ => None,
-        }
+    /// Whether neither a message nor a frame has begun.
+    pub(super) fn is_between_messages(&self) -> bool {
+        self.frame.is_none() && self.message.is_none()
     }
 
-    /// Takes the messages of this kind (see [`Decoder::batch_kind`]) that stand at the front of
-    /// `buffer`, each of them valid, there as a whole, in one frame and shorter than [`LARGE`]: at
-    /// most `most`. Appends their payloads to `out`, each followed by `end`. What it leaves is for
-    /// [`Decoder::step`].
-    ///
-    /// Text is checked all at once where `end`, an ASCII character, keeps the messages apart.
-    pub fn batch(
-        &self,
-        buffer: &[u8],
-        kind: Kind,
-        end: Option<u8>,
-        most: u64,
-        out: &mut Vec<u8>,
-    ) -> Batch {
-        let begin = out.len();
-        let joined = kind == Kind::Text && end.is_some_and(|end| end.is_ascii());
-        let each = kind == Kind::Text && !joined;
-        let batch = self.copy(buffer, kind, end, most, each, out);
-        if joined && utf8::check(&out[begin..]).is_err() {
-            out.truncate(begin);
-            return self.copy(buffer, kind, end, most, true, out);
-        }
-        batch
-    }
-
-    /// The work of [`Decoder::batch`]; with `check`, stops before a payload that is not UTF-8.
-    fn copy(
-        &self,
-        buffer: &[u8],
-        kind: Kind,
-        end: Option<u8>,
-        most: u64,
-        check: bool,
-        out: &mut Vec<u8>,
-    ) -> Batch {
-        let whole = if kind == Kind::Text { WHOLE_TEXT } else { WHOLE_BINARY };
-        let limit = self.max_message.unwrap_or(u64::MAX).min(LARGE as u64 - 1);
-        let mut batch = Batch::default();
-        let mut rest = buffer;
-        while batch.messages < most
-            && let [first, short, behind @ ..] = rest
-            && *first == whole
-            && *short < MASKED
-            && let Ok(Some((length, size))) = payload_length(*short, behind)
-            && length <= limit
-            && let Some(behind) = behind.get(size..)
-            && let Some(payload) = behind.get(..length as usize)
-            && !(check && utf8::check(payload).is_err())
-        {
-            append(out, behind, payload);
-            out.extend(end);
-            rest = &behind[payload.len()..];
-            batch.messages += 1;
-            batch.payload += length;
-        }
-        batch.consumed = buffer.len() - rest.len();
-        batch
+    /// What was looked at ahead of the rest has been taken with the rest.
+    pub(super) fn waits_no_more(&mut self) {
+        self.utf8 = Utf8Stream::default();
     }
 
     fn next_frame(&mut self, buffer: &mut [u8]) -> Result<Step, Violation> {
@@ -201,7 +129,11 @@ impl Decoder {
         if header.opcode >= opcode::CLOSE {
             return control(&header, buffer);
         }
-        self.begin_data_frame(&header)?;
+        let message = self.message_of(&header)?;
+        if self.role == Role::Client && header.waits(buffer) {
+            return self.look_ahead(&header, buffer);
+        }
+        self.message = Some(message);
         let frame = Frame {
             remaining: header.length,
             fin: header.first & 0x80 != 0,
@@ -248,7 +180,18 @@ impl Decoder {
         Ok(Some(Header { first, opcode, mask, length, size }))
     }
 
-    fn begin_data_frame(&mut self, header: &Header) -> Result<(), Violation> {
+    /// Looks at what is there of a message that waits: a peer that sends what is not UTF-8 need not
+    /// send the rest to be told.
+    fn look_ahead(&mut self, header: &Header, buffer: &[u8]) -> Result<Step, Violation> {
+        if header.opcode == opcode::TEXT {
+            let unseen = header.size + self.utf8.seen() as usize;
+            self.utf8.push(&buffer[unseen..]).map_err(|_| Violation::InvalidUtf8)?;
+        }
+        Ok(NEED_MORE)
+    }
+
+    /// The message that a data frame belongs to, with the frame.
+    fn message_of(&self, header: &Header) -> Result<Message, Violation> {
         let mut message = match (header.opcode, self.message) {
             (opcode::CONTINUATION, Some(message)) => message,
             (opcode::CONTINUATION, None) => return Err(Violation::NothingToContinue),
@@ -262,8 +205,7 @@ impl Decoder {
         {
             return Err(Violation::TooBig { limit });
         }
-        self.message = Some(message);
-        Ok(())
+        Ok(message)
     }
 
     /// Gives out what `buffer` has of the frame's payload, which begins at `start`.
@@ -314,6 +256,7 @@ impl Decoder {
     /// How many bytes of the piece are good, if not all are.
     fn check_text(&mut self, piece: &[u8], first: bool, last: bool) -> Result<(), usize> {
         if first && last {
+            self.waits_no_more();
             return utf8::check(piece).map_err(|InvalidAt(at)| at as usize);
         }
         let before = self.utf8.seen();
@@ -324,20 +267,17 @@ impl Decoder {
     }
 }
 
-/// Appends `payload`, with which `behind` begins. A copy of a known size needs no call, so that for a
-/// short one too much is copied and taken back.
-fn append(out: &mut Vec<u8>, behind: &[u8], payload: &[u8]) {
-    match behind.first_chunk::<64>() {
-        Some(block) if payload.len() <= block.len() => {
-            out.extend_from_slice(block);
-            out.truncate(out.len() - (block.len() - payload.len()));
-        }
-        _ => out.extend_from_slice(payload),
+impl Header {
+    /// Whether it begins a message that is in this frame alone, is worth having whole, and is not
+    /// yet.
+    fn waits(&self, buffer: &[u8]) -> bool {
+        let whole = matches!(self.first, WHOLE_TEXT | WHOLE_BINARY);
+        whole && self.length <= WAITS && self.length > (buffer.len() - self.size) as u64
     }
 }
 
 /// The payload length and how many bytes of `rest` it takes; nothing while they are not all there.
-fn payload_length(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Violation> {
+pub(super) fn payload_length(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Violation> {
     let (length, size) = match short {
         126 => {
             let Some(bytes) = rest.first_chunk::<2>() else { return Ok(None) };
@@ -415,7 +355,12 @@ mod tests {
             loop {
                 while batches && let Some(kind) = decoder.batch_kind(&buffer) {
                     let mut whole = Vec::new();
-                    let batch = decoder.batch(&buffer, kind, None, 1, &mut whole);
+                    let mut batch = decoder.batch(&buffer, kind, None, 1, &mut whole);
+                    if batch.messages == 0 {
+                        let payloads;
+                        (batch, payloads) = decoder.large(&buffer, kind, 1);
+                        whole = payloads.concat();
+                    }
                     if batch.messages == 0 {
                         break;
                     }
@@ -535,6 +480,55 @@ mod tests {
     }
 
     #[test]
+    fn a_message_in_one_frame_waits_for_its_end_unless_it_is_long() {
+        let mask = Some([1, 2, 3, 4]);
+        let cases = [
+            (Role::Client, 2, 1, true),
+            (Role::Client, 1, WAITS as usize, true),
+            (Role::Client, 2, WAITS as usize + 1, false),
+            (Role::Server, 1, 10, false),
+        ];
+        for (role, opcode, length, waits) in cases {
+            let mask = mask.filter(|_| role == Role::Server);
+            let mut stream = Vec::new();
+            encode::frame(&mut stream, Head { fin: true, opcode }, mask, &vec![b'x'; length]);
+            let mut decoder = Decoder::new(role, None);
+            for end in [1, stream.len() - 1] {
+                let step = decoder.step(&mut stream[..end]).unwrap();
+                assert_eq!(step == NEED_MORE, waits || end == 1, "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_that_waits_is_refused_as_soon_as_it_is_wrong() {
+        let text = |bytes: &[u8]| frame(true, 1, bytes);
+        let mut decoder = Decoder::new(Role::Client, None);
+        let mut stream = text("aäää".as_bytes());
+        for end in 0..stream.len() {
+            assert_eq!(decoder.step(&mut stream[..end]).unwrap(), NEED_MORE);
+        }
+        assert_eq!(decoder.step(&mut stream).unwrap().consumed, stream.len());
+        for end in 0..stream.len() {
+            assert_eq!(decoder.step(&mut stream[..end]).unwrap(), NEED_MORE);
+        }
+        let mut out = Vec::new();
+        assert_eq!(decoder.batch(&stream, Kind::Text, None, 1, &mut out).messages, 1);
+        let mut stream = text(b"a\xc3\xa4\xc3(b");
+        for end in 0..7 {
+            assert_eq!(decoder.step(&mut stream[..end]).unwrap(), NEED_MORE);
+        }
+        assert_eq!(decoder.step(&mut stream[..7]), Err(Violation::InvalidUtf8));
+    }
+
+    #[test]
+    fn what_is_too_big_does_not_wait() {
+        let mut stream = frame(true, 1, &[b'x'; 101]);
+        let mut decoder = Decoder::new(Role::Client, Some(100));
+        assert_eq!(decoder.step(&mut stream[..2]), Err(Violation::TooBig { limit: 100 }));
+    }
+
+    #[test]
     fn a_server_refuses_a_frame_without_a_mask() {
         let said = decode(Role::Server, None, &[0x81, 0], &[2]);
         assert_eq!(said, [Said::Broke(Violation::NotMasked)]);
@@ -551,55 +545,6 @@ mod tests {
             step.event,
             Some(Event::Data { kind: Kind::Binary, payload: 10..13, first: true, last: false })
         );
-    }
-
-    #[test]
-    fn a_batch_takes_what_is_whole_and_valid_and_leaves_the_rest() {
-        let text = |bytes: &[u8]| frame(true, 1, bytes);
-        let good = [text(b"a"), text(b""), text("ä".as_bytes())].concat();
-        let with = |next: Vec<u8>| [good.clone(), next].concat();
-        let all = "a||ä|";
-        let cases: [(&str, Vec<u8>, u64, &str); 12] = [
-            ("all", good.clone(), 9, all),
-            ("at most", good.clone(), 2, "a||"),
-            ("a Ping", with(frame(true, 9, b"p")), 9, all),
-            ("binary", with(frame(true, 2, b"b")), 9, all),
-            ("a fragment", with(frame(false, 1, b"f")), 9, all),
-            ("half a header", with(vec![0x81]), 9, all),
-            ("half a payload", with(vec![0x81, 2, b'h']), 9, all),
-            ("a length that is not minimal", with(vec![0x81, 126, 0, 1, b'x']), 9, all),
-            ("a mask", with([&[0x81, 0x81][..], &[b'x'; 300]].concat()), 9, all),
-            ("too long", with(text(&[b'x'; 101])), 9, all),
-            ("bad text", with([text(b"\xff"), text(b"z")].concat()), 9, all),
-            ("a character over two", with([text(b"\xc3"), text(b"\xa4")].concat()), 9, all),
-        ];
-        for (name, stream, most, expected) in cases {
-            for end in ["|", ""] {
-                let decoder = Decoder::new(Role::Client, Some(100));
-                assert_eq!(decoder.batch_kind(&stream), Some(Kind::Text), "{name}");
-                let mut out = b"before".to_vec();
-                let batch = decoder.batch(&stream, Kind::Text, end.bytes().next(), most, &mut out);
-                let expected = expected.replace('|', end);
-                assert_eq!(out.strip_prefix(b"before"), Some(expected.as_bytes()), "{name}");
-                assert_eq!(batch.messages, most.min(3), "{name}");
-                let payload = expected.len() as u64 - batch.messages * end.len() as u64;
-                assert_eq!(batch.payload, payload, "{name}");
-                assert_eq!(batch.consumed as u64, payload + 2 * batch.messages, "{name}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_batch_is_nothing_within_a_message_or_for_a_server() {
-        let whole = frame(true, 1, b"a");
-        assert_eq!(Decoder::new(Role::Server, None).batch_kind(&whole), None);
-        let mut decoder = Decoder::new(Role::Client, None);
-        assert_eq!(decoder.batch_kind(b""), None);
-        decoder.step(&mut frame(false, 1, b"a")).unwrap();
-        assert_eq!(decoder.batch_kind(&whole), None);
-        let mut decoder = Decoder::new(Role::Client, None);
-        decoder.step(&mut [0x82, 2, b'x']).unwrap();
-        assert_eq!(decoder.batch_kind(&whole), None);
     }
 
     fn utterance() -> impl Strategy<Value = (Said, Vec<usize>)> {

@@ -1,14 +1,16 @@
 //! RFC 6455 on the wire: frames, close codes, masks, UTF-8 across fragments.
 //! Bytes in, events out; no sockets, no clock, no policy about what to do next.
 
+mod batch;
 pub mod close;
 pub mod decode;
 pub mod encode;
 pub mod utf8;
 mod violation;
 
+pub use batch::{Batch, LARGE};
 pub use close::Close;
-pub use decode::{Batch, Decoder, Event, LARGE};
+pub use decode::{Decoder, Event, WAITS};
 pub use violation::Violation;
 
 /// Which end of the connection we are: it decides who masks (RFC 6455 section 5.1).

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use wspipe::wire::{Decoder, Event, Kind, Violation};
+use wspipe::wire::{Decoder, Event, Kind, Role, Violation, WAITS};
 
 use super::frames::{Frame, Header};
 use super::{Case, Said, Verdict, shown};
@@ -162,14 +162,22 @@ impl Heard<'_> {
     /// Takes the messages that the decoder gives out together, if there are any.
     fn take_batch(
         &mut self,
-        decoder: &Decoder,
+        decoder: &mut Decoder,
         unread: &[u8],
         Batching { end, most }: Batching,
     ) -> bool {
         const BEFORE: &[u8] = b"before";
         let Some(kind) = decoder.batch_kind(unread) else { return false };
         let mut out = BEFORE.to_vec();
-        let batch = decoder.batch(unread, kind, end, most, &mut out);
+        let mut batch = decoder.batch(unread, kind, end, most, &mut out);
+        if batch.messages == 0 {
+            let payloads;
+            (batch, payloads) = decoder.large(unread, kind, most);
+            for payload in payloads {
+                out.extend_from_slice(payload);
+                out.extend(end);
+            }
+        }
         self.must(out.starts_with(BEFORE), "what was there stays");
         self.must(batch.consumed <= unread.len(), "no more is used up than there is");
         self.must(batch.messages <= most, "no more is taken than was asked for");
@@ -203,7 +211,8 @@ impl Heard<'_> {
     }
 
     /// Whether there is nothing to say yet about `rest`, which is what has come and is not used up:
-    /// it is nothing, or the beginning of a header or of a control frame.
+    /// it is nothing, or the beginning of a header, of a control frame or of a frame that is a message,
+    /// not a long one.
     fn may_wait(&self, rest: &[u8]) -> bool {
         let begun = self.frames.partition_point(|frame| frame.start < self.at);
         let in_payload = begun > 0 && self.frames[begun - 1].end() > self.at as u64;
@@ -212,7 +221,10 @@ impl Heard<'_> {
         }
         let Some(header) = Header::read(rest) else { return true };
         let size = header.length.saturating_add(header.size as u64);
-        rest[0] & 0x08 != 0 && (rest.len() as u64) < size
+        let is_control = rest[0] & 0x08 != 0;
+        let is_message = matches!(rest[0], 0x81 | 0x82) && header.length <= WAITS;
+        let waits = is_control || self.case.role == Role::Client && is_message;
+        waits && (rest.len() as u64) < size
     }
 
     fn must(&self, holds: bool, what: &str) {
