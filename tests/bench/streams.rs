@@ -69,12 +69,19 @@ pub fn table(bench: &Bench) -> anyhow::Result<String> {
         ],
         &cells,
     );
-    text += "\nEach program's messages a second:\n\n";
     let names: Vec<Name> = bench.tools.iter().map(|tool| tool.name).collect();
     let mut head = vec!["messages"];
     head.extend(names.iter().map(|name| name.shown()));
-    let cells: Vec<_> = rows.iter().map(|row| row.everyone(&names)).collect();
-    text += &markdown(&head, &cells);
+    let of_everyone: [(&str, fn(&Run) -> f64, fn(f64) -> String); 3] = [
+        ("messages a second", Run::rate, table::rate),
+        ("CPU a message", Run::cpu, table::time),
+        ("peak MiB", |run| run.used.memory as f64, |bytes| table::memory(bytes as u64)),
+    ];
+    for (what, number, shown) in of_everyone {
+        text += &format!("\nEach program's {what}:\n\n");
+        let cells: Vec<_> = rows.iter().map(|row| row.everyone(&names, number, shown)).collect();
+        text += &markdown(&head, &cells);
+    }
     let problems: Vec<_> = rows.iter().flat_map(Row::problems).collect();
     if !problems.is_empty() {
         text += &format!("\nNot as asked:\n\n{}\n", problems.join("\n"));
@@ -175,10 +182,14 @@ impl Row {
         ]
     }
 
-    fn everyone(&self, names: &[Name]) -> Vec<String> {
-        let rates =
-            names.iter().map(|name| self.of(*name, Run::rate).map_or("–".into(), table::rate));
-        [self.stream.name()].into_iter().chain(rates).collect()
+    fn everyone(
+        &self,
+        names: &[Name],
+        number: fn(&Run) -> f64,
+        shown: fn(f64) -> String,
+    ) -> Vec<String> {
+        let cells = names.iter().map(|name| self.of(*name, number).map_or("–".into(), shown));
+        [self.stream.name()].into_iter().chain(cells).collect()
     }
 
     fn problems(&self) -> impl Iterator<Item = String> {

@@ -63,7 +63,8 @@ pub fn conditions(bench: &Bench) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let kernel = read("/proc/sys/kernel/osrelease");
     let peers = bench.tools.iter().filter(|tool| tool.name.is_peer());
-    let versions: Vec<_> = peers.filter_map(Tool::version).collect();
+    let mut versions: Vec<_> = peers.filter_map(Tool::version).collect();
+    versions.dedup();
     let release = kernel.split('-').next().unwrap_or_default().trim();
     format!(
         "{} cores ({}), Linux {release}, servers and clients on the same machine over loopback; \
