@@ -42,6 +42,16 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// The programs, from first to last and back again: who comes first finds caches cold that it
+    /// warms for the next.
+    pub fn in_turn(&self, round: usize) -> Vec<&Tool> {
+        let mut tools: Vec<_> = self.tools.iter().collect();
+        if round % 2 == 1 {
+            tools.reverse();
+        }
+        tools
+    }
+
     /// Whether a row is asked for.
     pub fn wants(&self, name: &str) -> bool {
         name.contains(&self.filter)
@@ -103,7 +113,7 @@ fn bench(words: &[&str]) -> anyhow::Result<()> {
         folder: tempfile::tempdir()?,
         quick,
         filter,
-        repeats: repeats.unwrap_or(if quick { 3 } else { 5 }),
+        repeats: repeats.unwrap_or(if quick { 2 } else { 6 }),
     };
     let parts = [
         table::conditions(&bench),

@@ -37,8 +37,8 @@ fn round_trips(bench: &Bench) -> anyhow::Result<String> {
     let count = if bench.quick { 1000 } else { 3000 };
     let line = [&[b'x'; 64][..], b"\n"].concat();
     let mut results: Vec<(Name, Vec<[f64; 3]>)> = Vec::new();
-    for _ in 0..bench.repeats {
-        for tool in &bench.tools {
+    for round in 0..bench.repeats {
+        for tool in bench.in_turn(round) {
             let Some(argv) = tool.argv(Task::Talk, &bench.server.url()) else { continue };
             bench.server.expect(Job::Echo);
             let mut talking = Talking::start(&argv, bench.folder.path())?;
@@ -83,8 +83,8 @@ fn round_trips(bench: &Bench) -> anyhow::Result<String> {
 
 fn smoke_tests(bench: &Bench) -> anyhow::Result<String> {
     let mut results: Vec<(Name, Vec<[f64; 3]>)> = Vec::new();
-    for _ in 0..bench.repeats * if bench.quick { 5 } else { 10 } {
-        for tool in &bench.tools {
+    for round in 0..bench.repeats * if bench.quick { 5 } else { 10 } {
+        for tool in bench.in_turn(round) {
             let Some(argv) = tool.argv(Task::Once, &bench.server.url()) else { continue };
             let hello = bench.folder.path().join("hello");
             std::fs::write(&hello, "hello\n")?;

@@ -72,16 +72,14 @@ pub fn table(bench: &Bench) -> anyhow::Result<String> {
     let names: Vec<Name> = bench.tools.iter().map(|tool| tool.name).collect();
     let mut head = vec!["messages"];
     head.extend(names.iter().map(|name| name.shown()));
-    let of_everyone: [(&str, fn(&Run) -> f64, fn(f64) -> String); 3] = [
-        ("messages a second", Run::rate, table::rate),
-        ("CPU a message", Run::cpu, table::time),
-        ("peak MiB", |run| run.used.memory as f64, |bytes| table::memory(bytes as u64)),
-    ];
-    for (what, number, shown) in of_everyone {
+    let mut of_everyone = |what: &str, number: fn(&Run) -> f64, shown: fn(f64) -> String| {
         text += &format!("\nEach program's {what}:\n\n");
         let cells: Vec<_> = rows.iter().map(|row| row.everyone(&names, number, shown)).collect();
         text += &markdown(&head, &cells);
-    }
+    };
+    of_everyone("messages a second", Run::rate, table::rate);
+    of_everyone("CPU a message", Run::cpu, table::time);
+    of_everyone("peak MiB", |run| run.used.memory as f64, |bytes| table::memory(bytes as u64));
     let problems: Vec<_> = rows.iter().flat_map(Row::problems).collect();
     if !problems.is_empty() {
         text += &format!("\nNot as asked:\n\n{}\n", problems.join("\n"));
@@ -92,24 +90,28 @@ pub fn table(bench: &Bench) -> anyhow::Result<String> {
 fn measure(bench: &Bench, stream: Stream) -> anyhow::Result<Row> {
     let volume = if bench.quick { VOLUME / 2 } else { VOLUME };
     let most = (volume / stream.size as u64).max(8);
-    let mut results = Vec::new();
+    let mut counts = Vec::new();
+    let mut results: Vec<(Name, Vec<Run>)> = Vec::new();
     for tool in &bench.tools {
         if let Some(count) = calibrate(bench, tool, stream, most)? {
-            results.push((tool, count, Vec::new()));
+            counts.push(count);
+            results.push((tool.name, Vec::new()));
         }
     }
     let mut problems = check(bench, stream)?;
-    for _ in 0..bench.repeats {
-        for (tool, count, runs) in &mut results {
+    for round in 0..bench.repeats {
+        for tool in bench.in_turn(round) {
+            let Some(at) = results.iter().position(|(name, _)| *name == tool.name) else {
+                continue;
+            };
             let folder = bench.folder.path();
-            runs.extend(stream.run(tool, &bench.server, folder, *count, Manner::Fast)?);
+            let run = stream.run(tool, &bench.server, folder, counts[at], Manner::Fast)?;
+            results[at].1.extend(run);
         }
     }
     for entry in std::fs::read_dir(bench.folder.path())? {
         std::fs::remove_file(entry?.path())?;
     }
-    let results: Vec<(Name, Vec<Run>)> =
-        results.into_iter().map(|(tool, _, runs)| (tool.name, runs)).collect();
     for (name, runs) in &results {
         let first = runs.iter().find_map(|run| run.problem.clone());
         problems.extend(first.map(|what| (*name, what)));

@@ -5,11 +5,12 @@ use std::process::Command;
 use crate::Bench;
 use crate::tools::Tool;
 
-/// The middle one; the lower of two.
-pub fn median<T: Copy + PartialOrd>(values: impl IntoIterator<Item = T>) -> Option<T> {
-    let mut values: Vec<T> = values.into_iter().collect();
-    values.sort_by(|a, b| a.partial_cmp(b).expect("numbers compare"));
-    values.get(values.len().checked_sub(1)? / 2).copied()
+/// The middle one, or what is between the two middle ones.
+pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let last = values.len().checked_sub(1)?;
+    Some(f64::midpoint(values[last / 2], values[last.div_ceil(2)]))
 }
 
 /// A table in Markdown.
