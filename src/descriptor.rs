@@ -10,8 +10,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Bytes that a pipe holds at most once it was widened.
+/// Bytes that a pipe holds once it was widened, at least, and at most.
 const WIDE: usize = 512 * 1024;
+const WIDEST: usize = 1024 * 1024;
 
 /// A descriptor, as far as it matters for waiting.
 #[derive(Debug)]
@@ -80,11 +81,13 @@ pub fn write_vectored(file: impl AsFd, runs: &[IoSlice]) -> io::Result<usize> {
     supported::write(&file, runs).unwrap_or_else(|| Err(io::ErrorKind::Unsupported.into()))
 }
 
-/// Gives a pipe room for more, where that is allowed: its ends then wake each other less often. One
-/// user's pipes may have 64 MiB together, unless the system says otherwise (`pipe-user-pages-soft`).
-pub fn widen(file: impl AsFd) {
+/// Gives a pipe room for more, best for so many bytes, where that is allowed: its ends then wake each
+/// other less often. One user's pipes may have 64 MiB together, unless the system says otherwise
+/// (`pipe-user-pages-soft`).
+pub fn widen(file: impl AsFd, bytes: usize) {
+    let size = if bytes > WIDE { WIDEST } else { WIDE };
     // A pipe that stays as it is works too.
-    let _ = supported::widen(&file, WIDE);
+    let _ = supported::widen(&file, size);
 }
 
 /// Whether what did not succeed may be tried again, by one who waits.

@@ -211,7 +211,7 @@ fn read_pipe(
             // Whoever fills it is ahead: the more it can leave at a time, the less often both of us
             // have to be woken.
             if length == BLOCK && !mem::replace(is_wide, true) {
-                descriptor::widen(pipe);
+                descriptor::widen(pipe, BLOCK);
             }
             Ok(Some(Block { buffer, length, end: length == 0 }))
         }

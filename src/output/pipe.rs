@@ -73,7 +73,7 @@ impl Pipe {
                 // have to be woken.
                 Err(_) if !self.is_wide => {
                     self.is_wide = true;
-                    descriptor::widen(self.pipe.get_ref());
+                    descriptor::widen(self.pipe.get_ref(), self.full.len());
                 }
                 Err(_) => return Ok(()),
             }

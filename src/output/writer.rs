@@ -105,7 +105,7 @@ impl Writer {
             runs.extend([IoSlice::new(payload), IoSlice::new(end)]);
         }
         match &mut self.route {
-            Route::File(file) => Some(write_all_vectored(file, &mut runs)),
+            Route::File(file) => Some(write_runs(file, &mut runs)),
             Route::Pipe(pipe) => Some(pipe.put(&mut runs)),
             _ => None,
         }
@@ -163,6 +163,14 @@ impl Writer {
         match &mut self.route {
             Route::Thread(thread) => thread.take(bytes.to_vec()),
             _ => self.buffer.extend_from_slice(bytes),
+        }
+    }
+
+    /// Whether large payloads can be written from where they lie, now or never.
+    pub fn takes_large(&self) -> bool {
+        match &self.route {
+            Route::Pipe(pipe) => pipe.is_dry(),
+            _ => true,
         }
     }
 
@@ -293,12 +301,14 @@ impl Writer {
     }
 }
 
-/// Writes runs of bytes, however long that takes.
-fn write_all_vectored(file: &mut File, mut runs: &mut [IoSlice]) -> io::Result<()> {
-    match file.write_vectored(runs) {
-        Ok(written) => IoSlice::advance_slices(&mut runs, written),
-        Err(error) if descriptor::may_pass(&error) => {}
-        Err(error) => return Err(error),
+/// Writes runs of bytes, however long that takes: short ones together.
+fn write_runs(file: &mut File, mut runs: &mut [IoSlice]) -> io::Result<()> {
+    if runs.iter().all(|run| run.len() < FULL) {
+        match file.write_vectored(runs) {
+            Ok(written) => IoSlice::advance_slices(&mut runs, written),
+            Err(error) if descriptor::may_pass(&error) => {}
+            Err(error) => return Err(error),
+        }
     }
     runs.iter().try_for_each(|run| write_whole(file, run))
 }

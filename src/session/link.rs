@@ -10,10 +10,13 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::outbox::Outbox;
-use crate::wire::{Batch, Decoder, Event, Kind, Role, Violation, WAITS};
+use crate::wire::{Batch, Decoder, Event, Kind, Role, Violation};
 
-/// Bytes of the buffer: room for a large read besides a message that waits.
-const BUFFER: usize = 256 * 1024 + WAITS as usize;
+/// Bytes of the buffer, until a message that waits needs more.
+const BUFFER: usize = 384 * 1024;
+/// Bytes that there is room for in a read, at least. Of a message that misses more, only the rest is
+/// read, so that the next one begins at the front of the buffer and need not be moved there.
+const READ: usize = 128 * 1024;
 
 /// One open connection, seen as frames.
 #[derive(Debug)]
@@ -67,6 +70,11 @@ impl Inbox {
         self.decoder.batch_kind(&self.buffer[self.start..self.end])
     }
 
+    /// Whether the next message, of this kind, is one for [`Inbox::large`].
+    pub fn is_large(&self, kind: Kind) -> bool {
+        self.decoder.is_large(&self.buffer[self.start..self.end], kind)
+    }
+
     /// Takes whole messages: see [`Decoder::batch`].
     pub fn batch(&mut self, kind: Kind, end: Option<u8>, most: u64, out: &mut Vec<u8>) -> Batch {
         let received = &self.buffer[self.start..self.end];
@@ -84,6 +92,18 @@ impl Inbox {
         }
         self.start += batch.consumed;
         batch
+    }
+
+    /// Where the next read goes.
+    fn room(&mut self) -> &mut [u8] {
+        let missing = self.decoder.missing(&self.buffer[self.start..self.end]);
+        // What waits is bounded, and so is the buffer.
+        let least = self.end + missing.max(READ);
+        if self.buffer.len() < least {
+            self.buffer.resize(least, 0);
+        }
+        let end = if missing > READ { self.end + missing } else { self.buffer.len() };
+        &mut self.buffer[self.end..end]
     }
 
     /// Forgets what was received and not decoded: after a violation it means nothing.
@@ -178,7 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     fn poll_read(&mut self, cx: &mut Context, moved: &mut Moved) {
         let inbox = &mut self.inbox;
-        let mut space = ReadBuf::new(&mut inbox.buffer[inbox.end..]);
+        let mut space = ReadBuf::new(inbox.room());
         moved.read = match Pin::new(&mut self.stream).poll_read(cx, &mut space) {
             Poll::Pending => None,
             Poll::Ready(Ok(())) if space.filled().is_empty() => {

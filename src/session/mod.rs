@@ -358,7 +358,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         let now = Instant::now();
         loop {
             self.output.writer.flush_if_full();
-            self.undecoded = !self.may_print();
+            let waits = || self.receiver.had_better_wait(&self.link.inbox, self.output);
+            self.undecoded = !self.may_print() || !self.is_mute() && waits();
             if self.undecoded {
                 return;
             }

@@ -142,6 +142,14 @@ impl Receiver {
         }
     }
 
+    /// Whether the next message had better stay in the link until it can be written from there.
+    pub fn had_better_wait(&self, inbox: &Inbox, output: &Output) -> bool {
+        !output.writer.takes_large()
+            && inbox
+                .batch_kind()
+                .is_some_and(|kind| output.encoder.verbatim(kind).is_some() && inbox.is_large(kind))
+    }
+
     /// Takes whole messages straight from the link, as far as none of them needs to be looked at.
     pub fn batch(
         &mut self,

@@ -34,6 +34,12 @@ impl Decoder {
         }
     }
 
+    /// Whether there is one at the front of `buffer` that [`Decoder::large`] may take.
+    pub fn is_large(&self, buffer: &[u8], kind: Kind) -> bool {
+        let limit = self.max_message.unwrap_or(u64::MAX);
+        whole_message(buffer, kind, limit).is_some_and(|(_, payload)| payload.len() >= LARGE)
+    }
+
     /// Takes the messages of this kind (see [`Decoder::batch_kind`]) that stand at the front of
     /// `buffer`, each of them valid, there as a whole, in one frame and shorter than [`LARGE`]: at
     /// most `most`. Appends their payloads to `out`, each followed by `end`. What it leaves is for
@@ -111,7 +117,7 @@ impl Decoder {
         while batch.messages < most
             && let Some((behind, payload)) = whole_message(rest, kind, limit)
             && payload.len() >= LARGE
-            && !(kind == Kind::Text && utf8::check(payload).is_err())
+            && !(kind == Kind::Text && self.check_whole(payload).is_err())
         {
             payloads.push(payload);
             rest = &behind[payload.len()..];

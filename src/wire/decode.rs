@@ -54,7 +54,7 @@ pub struct Decoder {
 }
 
 /// Bytes of a payload up to which a message in one frame waits, for a client, until all of it is there.
-pub const WAITS: u64 = 128 * 1024;
+pub const WAITS: u64 = 1 << 20;
 
 /// The first bytes of frames that are whole messages: FIN and the opcode (RFC 6455 section 5.2).
 pub(super) const WHOLE_TEXT: u8 = 0x80 | opcode::TEXT;
@@ -114,6 +114,16 @@ impl Decoder {
         }
     }
 
+    /// How many bytes are missing from the message at the front of `buffer`, if it is one that waits.
+    pub fn missing(&self, buffer: &[u8]) -> usize {
+        match self.header(buffer) {
+            Ok(Some(header)) if self.is_between_messages() && self.waits(&header, buffer) => {
+                header.size + header.length as usize - buffer.len()
+            }
+            _ => 0,
+        }
+    }
+
     /// Whether neither a message nor a frame has begun.
     pub(super) fn is_between_messages(&self) -> bool {
         self.frame.is_none() && self.message.is_none()
@@ -130,7 +140,7 @@ impl Decoder {
             return control(&header, buffer);
         }
         let message = self.message_of(&header)?;
-        if self.role == Role::Client && header.waits(buffer) {
+        if self.waits(&header, buffer) {
             return self.look_ahead(&header, buffer);
         }
         self.message = Some(message);
@@ -178,6 +188,13 @@ impl Decoder {
             size += 4;
         }
         Ok(Some(Header { first, opcode, mask, length, size }))
+    }
+
+    /// Whether a frame begins a message that is in it alone, is worth having whole, and is not yet.
+    fn waits(&self, header: &Header, buffer: &[u8]) -> bool {
+        let is_message = matches!(header.first, WHOLE_TEXT | WHOLE_BINARY);
+        let rest = header.length.saturating_sub((buffer.len() - header.size) as u64);
+        self.role == Role::Client && is_message && header.length <= WAITS && rest > 0
     }
 
     /// Looks at what is there of a message that waits: a peer that sends what is not UTF-8 need not
@@ -253,26 +270,25 @@ impl Decoder {
         Ok(Step { consumed: end, event: Some(event) })
     }
 
+    /// Checks a text that is there as a whole, but what was looked at ahead of the rest.
+    pub(super) fn check_whole(&mut self, text: &[u8]) -> Result<(), InvalidAt> {
+        let mut ahead = std::mem::take(&mut self.utf8);
+        match ahead.seen() {
+            0 => utf8::check(text),
+            seen => ahead.push(&text[seen as usize..]).and_then(|()| ahead.finish()),
+        }
+    }
+
     /// How many bytes of the piece are good, if not all are.
     fn check_text(&mut self, piece: &[u8], first: bool, last: bool) -> Result<(), usize> {
         if first && last {
-            self.waits_no_more();
-            return utf8::check(piece).map_err(|InvalidAt(at)| at as usize);
+            return self.check_whole(piece).map_err(|InvalidAt(at)| at as usize);
         }
         let before = self.utf8.seen();
         let checked = self.utf8.push(piece);
         let checked = checked.and_then(|()| if last { self.utf8.finish() } else { Ok(()) });
         // A character that went wrong may have begun before this piece.
         checked.map_err(|InvalidAt(at)| at.saturating_sub(before) as usize)
-    }
-}
-
-impl Header {
-    /// Whether it begins a message that is in this frame alone, is worth having whole, and is not
-    /// yet.
-    fn waits(&self, buffer: &[u8]) -> bool {
-        let whole = matches!(self.first, WHOLE_TEXT | WHOLE_BINARY);
-        whole && self.length <= WAITS && self.length > (buffer.len() - self.size) as u64
     }
 }
 
@@ -494,6 +510,9 @@ mod tests {
             encode::frame(&mut stream, Head { fin: true, opcode }, mask, &vec![b'x'; length]);
             let mut decoder = Decoder::new(role, None);
             for end in [1, stream.len() - 1] {
+                let waits = waits && end > 1;
+                let missing = decoder.missing(&stream[..end]);
+                assert_eq!(missing, if waits { 1 } else { 0 }, "{length}");
                 let step = decoder.step(&mut stream[..end]).unwrap();
                 assert_eq!(step == NEED_MORE, waits || end == 1, "{length}");
             }
