@@ -28,11 +28,11 @@ pub fn table(bench: &Bench) -> anyhow::Result<String> {
     for (way, through) in [(Way::Receive, Through::Pipe), (Way::Send, Through::Pipe)] {
         for kind in [Kind::Text, Kind::Binary] {
             let by_count = |times: u64| (64, COUNT * times);
-            let name = format!("{} {}, CPU a message", COUNT, name(way, kind, 64));
+            let name = format!("{COUNT} messages of 64 B, {}, CPU a message", way_of(way, kind));
             rows.push(row(bench, wspipe, name, (way, kind, through), by_count, |_, count| count)?);
             let by_size = |times: u64| (SIZE * times, (VOLUME / (SIZE * times)).max(1));
-            let name =
-                format!("{} in messages of {}, CPU a KiB", size_name(VOLUME), name_of(way, kind));
+            let (volume, size) = (size_name(VOLUME), size_name(SIZE));
+            let name = format!("{volume} in messages of {size}, {}, CPU a KiB", way_of(way, kind));
             rows.push(row(bench, wspipe, name, (way, kind, through), by_size, |size, count| {
                 size * count / 1024
             })?);
@@ -42,11 +42,7 @@ pub fn table(bench: &Bench) -> anyhow::Result<String> {
     Ok(format!("## Growth\n\n{}\n", markdown(&head, &rows)))
 }
 
-fn name(way: Way, kind: Kind, size: u64) -> String {
-    format!("{} messages of {}", name_of(way, kind), size_name(size))
-}
-
-fn name_of(way: Way, kind: Kind) -> String {
+fn way_of(way: Way, kind: Kind) -> String {
     format!("{} {}", kind.name(), if way == Way::Receive { "in" } else { "out" })
 }
 

@@ -138,7 +138,7 @@ impl Stream {
         let used = process::run(&argv, Input::Silence, drain, folder)?;
         let Seen { opened, mut problem, .. } = server.seen();
         if self.through != Through::Null && used.output < count * self.size as u64 {
-            problem.get_or_insert(format!("{} bytes of output", used.output));
+            problem.get_or_insert("only a part of the output came".into());
         }
         if manner == Manner::Checking
             && tool.name != Name::Copy
@@ -178,9 +178,9 @@ impl Stream {
         let used = process::run(&argv, input, Drain::Null, folder)?;
         let Seen { opened, last, messages, bytes, mut problem } = server.seen();
         if bytes < count * self.size as u64 {
-            problem.get_or_insert(format!("{bytes} bytes arrived"));
+            problem.get_or_insert("only a part arrived".into());
         } else if messages != count && (self.kind == Kind::Text || manner == Manner::Checking) {
-            problem.get_or_insert(format!("{messages} messages arrived"));
+            problem.get_or_insert("the messages were cut otherwise".into());
         }
         Ok(Some(Run { count, time: last.saturating_sub(opened), used, problem }))
     }

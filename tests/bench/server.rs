@@ -275,6 +275,7 @@ fn echo(mut stream: TcpStream, early: Vec<u8>) -> io::Result<()> {
                 break;
             }
             if found.first & 0x0f == 8 {
+                stream.write_all(&answer)?;
                 part(stream);
                 return Ok(());
             }

@@ -80,10 +80,7 @@ pub fn table(bench: &Bench) -> anyhow::Result<String> {
     of_everyone("messages a second", Run::rate, table::rate);
     of_everyone("CPU a message", Run::cpu, table::time);
     of_everyone("peak MiB", |run| run.used.memory as f64, |bytes| table::memory(bytes as u64));
-    let problems: Vec<_> = rows.iter().flat_map(Row::problems).collect();
-    if !problems.is_empty() {
-        text += &format!("\nNot as asked:\n\n{}\n", problems.join("\n"));
-    }
+    text += &problems(&rows);
     Ok(text)
 }
 
@@ -147,6 +144,25 @@ fn calibrate(bench: &Bench, tool: &Tool, stream: Stream, most: u64) -> anyhow::R
     Ok(first.map(|run| ((run.rate() * budget / 1e9) as u64).clamp(least, most)))
 }
 
+/// What was not as asked, and in which rows.
+fn problems(rows: &[Row]) -> String {
+    let mut found: Vec<(&(Name, String), Vec<String>)> = Vec::new();
+    for row in rows {
+        for problem in &row.problems {
+            match found.iter_mut().find(|(known, _)| *known == problem) {
+                Some((_, rows)) if rows.contains(&row.stream.name()) => {}
+                Some((_, rows)) => rows.push(row.stream.name()),
+                None => found.push((problem, vec![row.stream.name()])),
+            }
+        }
+    }
+    let told = |((name, what), rows): &(&(Name, String), Vec<String>)| {
+        format!("- {}: {what} ({})\n", name.shown(), rows.join("; "))
+    };
+    let told: String = found.iter().map(told).collect();
+    if told.is_empty() { told } else { format!("\nNot as asked:\n\n{told}") }
+}
+
 impl Row {
     fn of(&self, name: Name, what: impl Fn(&Run) -> f64) -> Option<f64> {
         let (_, runs) = self.results.iter().find(|(of, _)| *of == name)?;
@@ -192,12 +208,5 @@ impl Row {
     ) -> Vec<String> {
         let cells = names.iter().map(|name| self.of(*name, number).map_or("–".into(), shown));
         [self.stream.name()].into_iter().chain(cells).collect()
-    }
-
-    fn problems(&self) -> impl Iterator<Item = String> {
-        let told = |(name, what): &(Name, String)| {
-            format!("- {}, {}: {what}", self.stream.name(), name.shown())
-        };
-        self.problems.iter().map(told)
     }
 }
