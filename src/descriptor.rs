@@ -10,8 +10,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Bytes that a pipe holds once it was widened, at least, and at most.
+/// Bytes that a pipe holds once it was widened.
 const WIDE: usize = 512 * 1024;
+/// The same for a pipe through which more goes at a time; most systems allow no more.
 const WIDEST: usize = 1024 * 1024;
 
 /// A descriptor, as far as it matters for waiting.
@@ -85,9 +86,10 @@ pub fn write_vectored(file: impl AsFd, runs: &[IoSlice]) -> io::Result<usize> {
 /// other less often. One user's pipes may have 64 MiB together, unless the system says otherwise
 /// (`pipe-user-pages-soft`).
 pub fn widen(file: impl AsFd, bytes: usize) {
-    let size = if bytes > WIDE { WIDEST } else { WIDE };
-    // A pipe that stays as it is works too.
-    let _ = supported::widen(&file, size);
+    if bytes <= WIDE || supported::widen(&file, WIDEST).is_err() {
+        // A pipe that stays as it is works too.
+        let _ = supported::widen(&file, WIDE);
+    }
 }
 
 /// Whether what did not succeed may be tried again, by one who waits.

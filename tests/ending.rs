@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs::File;
-use std::io::{PipeReader, Write};
+use std::io::{PipeReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -543,6 +543,60 @@ fn a_signal_sends_going_away_and_ends_the_process() {
             output.check(dies_by(number).printing("one\n").with_stderr_checked_apart());
             peer.seen();
         }
+    }
+}
+
+#[test]
+fn the_beginning_of_a_message_that_trickles_in_is_something_received() {
+    // 1.6 s, of which none without a byte for 400 ms: the pauses are what is tested.
+    let peer = Peer::start(|wire| {
+        wire.accept();
+        for piece in text(&"x".repeat(300)).chunks(76) {
+            wire.send(piece);
+            wire.quiet_for(Duration::from_millis(400));
+        }
+        wire.finish();
+    });
+    let output = run(["listen", "--idle", "1s", &peer.url()]).output();
+    output.check(ends(0).printing("x".repeat(300) + "\n"));
+    peer.seen();
+}
+
+#[test]
+fn what_came_before_the_time_was_over_is_printed_though_stdout_was_full() {
+    let message = "0123456789".repeat(10_000);
+    let all = text(&message).repeat(8);
+    let peer = Peer::start(move |wire| {
+        wire.accept();
+        wire.send(all);
+        wire.finish();
+    });
+    let mut running = run(["listen", "--duration", "1s", &peer.url()]).stdout_unread().start();
+    assert_eq!(peer.seen().close_code(), Some(1000));
+    let mut printed = String::new();
+    running.take_stdout().read_to_string(&mut printed).unwrap();
+    assert_eq!(printed.lines().filter(|line| **line == message).count(), 8);
+    running.output().check(ends(0));
+}
+
+#[test]
+fn a_signal_comes_before_the_end_of_input_that_it_brings_about() {
+    // Ctrl-C ends what fills the pipe, too; which of the two is noticed first is a matter of luck.
+    for _ in 0..20 {
+        let peer = Peer::start(|wire| {
+            wire.accept();
+            wire.send(text("one"));
+            wire.expect_close(1001);
+            wire.send(close(1001, ""));
+            wire.end();
+        });
+        let mut running = run(["send", &peer.url()]).stdin_held().start();
+        running.wait_for_stdout("one\n");
+        running.signal(Signal::INT);
+        running.close_stdin();
+        let output = running.output();
+        output.check(dies_by(SIGINT).printing("one\n").with_stderr_checked_apart());
+        peer.seen();
     }
 }
 

@@ -73,6 +73,9 @@ fn page(command: &Command, name: &str) -> Vec<u8> {
         man.render_subcommands_section(&mut page).unwrap();
     }
     exit_status().to_writer(&mut page).unwrap();
+    if command.has_subcommands() {
+        promises().to_writer(&mut page).unwrap();
+    }
     if let Some(examples) = command.get_after_help() {
         section("EXAMPLES", &examples.to_string()).to_writer(&mut page).unwrap();
     }
@@ -101,6 +104,23 @@ fn section(name: &str, text: &str) -> Roff {
         roff.text([roman(line)]);
     }
     roff.control("fi", []);
+    roff
+}
+
+/// What the README promises.
+fn promises() -> Roff {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let (_, promises) = readme.split_once("## What it promises\n\n- ").unwrap();
+    let (promises, _) = promises.split_once("\n\n").unwrap();
+    let mut roff = Roff::default();
+    roff.control("SH", ["WHAT IT PROMISES"]);
+    for promise in promises.split("\n- ") {
+        roff.control("TP", ["2"]);
+        roff.text([roman("-")]);
+        let words: Vec<_> = promise.split_whitespace().collect();
+        roff.text([roman(words.join(" ").replace('`', ""))]);
+    }
     roff
 }
 

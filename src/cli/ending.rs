@@ -15,8 +15,8 @@ pub struct EndArgs {
     /// End after so many messages received; 0 ends once the session is open
     ///
     /// Of several end conditions, the first one that is met ends the session, with success:
-    /// -n 5 --duration 10s asks for five messages or ten seconds. For a limit that fails, use -m or
-    /// --wait.
+    /// -n 5 --duration 10s asks for five messages or ten seconds. send ends only when all its input is
+    /// sent, and prints no more messages meanwhile. For a limit that fails, use -m or --wait.
     #[arg(short = 'n', long, value_name = "N", help_heading = "End conditions",
           value_parser = values::count)]
     pub count: Option<u64>,

@@ -52,7 +52,7 @@ pub enum Task {
     /// Sends the messages given as arguments, or those of -d, or those of stdin when neither is
     /// given; prints what comes meanwhile; ends when everything is sent and the peer has answered
     /// our Close, that is, has received it all. With an end condition such as -n 1 it waits for
-    /// the answer first.
+    /// the answer first. On a terminal a progress bar on stderr shows what is sent.
     #[command(args_override_self = true, after_help = SEND_EXAMPLES)]
     Send(Box<SendArgs>),
 

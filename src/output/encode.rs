@@ -136,10 +136,11 @@ impl Encoder {
     /// Appends what was kept of a message that will not go on, if there is one.
     pub fn break_off(&mut self, out: &mut Vec<u8>) {
         let rest = std::mem::take(&mut self.carry);
+        let offset = std::mem::take(&mut self.offset);
         match self.encoding.format {
             _ if rest.is_empty() => {}
             Format::Base64 => out.extend_from_slice(BASE64.encode(rest).as_bytes()),
-            Format::Hexdump => hexdump_line(out, self.offset, &rest),
+            Format::Hexdump => hexdump_line(out, offset, &rest),
             _ => escaped(out, &rest),
         }
     }
@@ -302,6 +303,12 @@ mod tests {
             let piece = Piece { kind, payload, first: true, last: false };
             encoder.message(&mut out, piece, SystemTime::UNIX_EPOCH);
             encoder.break_off(&mut out);
+            assert_eq!(String::from_utf8_lossy(&out), expected, "{format:?}");
+            // The next message begins anew.
+            out.clear();
+            let piece = Piece { kind, payload: b"", first: true, last: true };
+            encoder.message(&mut out, piece, SystemTime::UNIX_EPOCH);
+            let expected = if format == Format::Hexdump { "00000000\n" } else { "\n" };
             assert_eq!(String::from_utf8_lossy(&out), expected, "{format:?}");
         }
     }

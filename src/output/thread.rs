@@ -112,17 +112,14 @@ impl Thread {
     }
 }
 
-/// Bytes that a file is given at a time: its cache gets pages of that size, and very large ones are
-/// not always to be had at once.
-const AT_A_TIME: usize = 256 * 1024;
-
-/// Writes everything, however long that takes.
+/// Writes everything, however long that takes, a buffer's worth at a time: the cache of a file gets
+/// pages of that size, and very large ones are not always to be had at once.
 ///
 /// # Errors
 /// What the operating system says.
 pub fn write_whole(output: &mut File, mut rest: &[u8]) -> io::Result<()> {
     while !rest.is_empty() {
-        match output.write(&rest[..rest.len().min(AT_A_TIME)]) {
+        match output.write(&rest[..rest.len().min(FULL)]) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => rest = &rest[written..],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -70,45 +70,34 @@ impl Writer {
         let is_large = payloads.iter().map(|payload| payload.len()).sum::<usize>() >= LARGE;
         if is_large && self.unsettled.is_none() {
             self.open();
-            if let Some(result) = self.write_from_where_it_lies(payloads, end) {
-                self.buffer.clear();
-                return match result {
-                    Err(error) if error.kind() == io::ErrorKind::Unsupported => self.leave_pipe(),
-                    Err(error) => self.fail(error),
-                    Ok(()) => {}
-                };
+            let result = match &mut self.route {
+                Route::File(file) => write_runs(file, &mut runs(&self.buffer, payloads, &end)),
+                Route::Pipe(pipe) if pipe.is_dry() => {
+                    pipe.put(&mut runs(&self.buffer, payloads, &end))
+                }
+                _ => return self.copy(payloads, end),
+            };
+            self.buffer.clear();
+            match result {
+                Err(error) if self.has_to_leave(&error) => self.leave_pipe(),
+                Err(error) => self.fail(error),
+                Ok(()) => {}
             }
+        } else {
+            self.copy(payloads, end);
         }
+    }
+
+    fn copy(&mut self, payloads: &[&[u8]], end: Option<u8>) {
         for payload in payloads {
             self.buffer.extend_from_slice(payload);
             self.buffer.extend(end);
         }
     }
 
-    /// Nothing where all has to go by way of the buffer.
-    fn write_from_where_it_lies(
-        &mut self,
-        payloads: &[&[u8]],
-        end: Option<u8>,
-    ) -> Option<io::Result<()>> {
-        let dry = match &self.route {
-            Route::Pipe(pipe) => pipe.is_dry(),
-            Route::File(_) => true,
-            _ => false,
-        };
-        if !dry {
-            return None;
-        }
-        let end = end.as_slice();
-        let mut runs = vec![IoSlice::new(&self.buffer)];
-        for payload in payloads {
-            runs.extend([IoSlice::new(payload), IoSlice::new(end)]);
-        }
-        match &mut self.route {
-            Route::File(file) => Some(write_runs(file, &mut runs)),
-            Route::Pipe(pipe) => Some(pipe.put(&mut runs)),
-            _ => None,
-        }
+    /// Whether the error means that a pipe cannot be written without waiting.
+    fn has_to_leave(&self, error: &io::Error) -> bool {
+        matches!(self.route, Route::Pipe(_)) && error.kind() == io::ErrorKind::Unsupported
     }
 
     /// What is added to the buffer from now on is of one message, which is not written before
@@ -166,12 +155,9 @@ impl Writer {
         }
     }
 
-    /// Whether large payloads can be written from where they lie, now or never.
-    pub fn takes_large(&self) -> bool {
-        match &self.route {
-            Route::Pipe(pipe) => pipe.is_dry(),
-            _ => true,
-        }
+    /// Whether large payloads cannot be written from where they lie now, but soon.
+    pub fn may_soon_take_large(&self) -> bool {
+        matches!(&self.route, Route::Pipe(pipe) if !pipe.is_dry())
     }
 
     /// Whether the output holds us up.
@@ -299,6 +285,15 @@ impl Writer {
         self.unsettled = self.unsettled.map(|_| 0);
         Ok(())
     }
+}
+
+/// What is in the buffer, and the payloads behind it, each with its end.
+fn runs<'a>(buffer: &'a [u8], payloads: &[&'a [u8]], end: &'a Option<u8>) -> Vec<IoSlice<'a>> {
+    let mut runs = vec![IoSlice::new(buffer)];
+    for payload in payloads {
+        runs.extend([IoSlice::new(payload), IoSlice::new(end.as_slice())]);
+    }
+    runs
 }
 
 /// Writes runs of bytes, however long that takes: short ones together.

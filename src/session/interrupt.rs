@@ -1,6 +1,8 @@
 //! What can end a run from outside at any moment: signals and the limit on the whole run.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -25,6 +27,8 @@ pub enum Interrupt {
 pub struct Interrupts {
     int: Signal,
     term: Signal,
+    /// Set in the moment of a signal, before anybody is woken.
+    signalled: Arc<AtomicBool>,
     max_time: Option<(Instant, Duration)>,
     /// Until when the run may still tidy up, once one has come.
     deadline: Option<Instant>,
@@ -39,7 +43,11 @@ impl Interrupts {
         let max_time = max_time.and_then(|limit| Some((start.checked_add(limit)?, limit)));
         let int = signal(SignalKind::interrupt())?;
         let term = signal(SignalKind::terminate())?;
-        Ok(Interrupts { int, term, max_time, deadline: None })
+        let signalled = Arc::new(AtomicBool::new(false));
+        for number in [SIGINT, SIGTERM] {
+            signal_hook::flag::register(number, Arc::clone(&signalled))?;
+        }
+        Ok(Interrupts { int, term, signalled, max_time, deadline: None })
     }
 
     /// Until when the run may still tidy up: without limit while none has come, a second after the
@@ -48,9 +56,18 @@ impl Interrupts {
         self.deadline
     }
 
+    /// Whether a signal is there that [`Interrupts::next`] has not told yet. What Ctrl-C ends together
+    /// with us may end our input before we are told.
+    pub fn is_signalled(&self) -> bool {
+        self.signalled.load(Ordering::Relaxed)
+    }
+
     /// The next one. The time limit comes only once.
     pub async fn next(&mut self) -> Interrupt {
         let interrupt = self.wait().await;
+        if matches!(interrupt, Interrupt::Signal(_)) {
+            self.signalled.store(false, Ordering::Relaxed);
+        }
         let patience = match interrupt {
             Interrupt::Signal(_) if self.deadline.is_some() => Duration::ZERO,
             Interrupt::Signal(_) => AFTER_SIGNAL,

@@ -64,10 +64,9 @@ impl Inbox {
         }
     }
 
-    /// The kind of the next message, if [`Inbox::batch`] or [`Inbox::large`] may take it once it is
-    /// there as a whole.
-    pub fn batch_kind(&self) -> Option<Kind> {
-        self.decoder.batch_kind(&self.buffer[self.start..self.end])
+    /// The kind of the next message: see [`Decoder::message_kind`].
+    pub fn message_kind(&self) -> Option<Kind> {
+        self.decoder.message_kind(&self.buffer[self.start..self.end])
     }
 
     /// Whether the next message, of this kind, is one for [`Inbox::large`].
@@ -214,5 +213,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 Some(Read::Failed(error))
             }
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inbox(bytes: &[u8]) -> Inbox {
+        let mut buffer = vec![0; BUFFER];
+        buffer[..bytes.len()].copy_from_slice(bytes);
+        let decoder = Decoder::new(Role::Client, None);
+        Inbox { decoder, buffer, start: 0, end: bytes.len() }
+    }
+
+    #[test]
+    fn a_read_has_room_for_much_or_for_just_the_rest_of_a_long_message() {
+        let long = [0x82, 127, 0, 0, 0, 0, 0, 0x10, 0, 0];
+        let header = long.len();
+        let mut short = vec![0x82, 126, 0xff, 0xff];
+        short.resize(1000, b'x');
+        let cases: [(&str, &[u8], usize); 4] = [
+            ("nothing", b"", BUFFER),
+            ("a header", &long, 1 << 20),
+            ("a short message", &short, BUFFER - 1000),
+            ("one that is too long to wait", &[0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0], BUFFER - header),
+        ];
+        for (case, bytes, room) in cases {
+            assert_eq!(inbox(bytes).room().len(), room, "{case}");
+        }
+        let mut almost = inbox(&long);
+        almost.buffer.resize(header + (1 << 20), 0);
+        almost.end = almost.buffer.len() - 1;
+        assert_eq!(almost.room().len(), READ, "one that lacks a byte");
     }
 }

@@ -149,13 +149,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     /// Converses until it is over, and says how it ended. What is still in the output's buffers
     /// is the caller's to drain.
     pub async fn run(mut self, interrupts: &mut Interrupts) -> Outcome {
-        self.read_events();
+        self.read_events(false);
         let mut rounds = 0;
         while self.closure.is_none() {
             if self.undecoded {
-                self.read_events();
+                self.read_events(false);
             }
             self.send_input();
+            if interrupts.is_signalled() {
+                let interrupt = interrupts.next().await;
+                self.interrupted(interrupt);
+            }
             self.keep_time();
             self.output.writer.flush();
             if self.closure.is_none() {
@@ -329,7 +333,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
         match moved.read {
             None => {}
-            Some(Read::Bytes) => self.read_events(),
+            Some(Read::Bytes) => self.read_events(false),
             Some(Read::End) => self.lost("the peer ended it".into()),
             Some(Read::Failed(error)) => self.lost(crate::failure::root_cause(&error)),
         }
@@ -353,14 +357,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
 
     // Bytes in.
 
-    /// Takes what was received, as far as the output has room for it.
-    fn read_events(&mut self) {
+    /// Takes what was received, as far as the output has room for it, or at any rate.
+    fn read_events(&mut self, at_any_rate: bool) {
         let now = Instant::now();
         loop {
             self.output.writer.flush_if_full();
-            let waits = || self.receiver.had_better_wait(&self.link.inbox, self.output);
-            self.undecoded = !self.may_print() || !self.is_mute() && waits();
-            if self.undecoded {
+            self.undecoded = !self.may_print()
+                || !self.is_mute() && self.output.had_better_wait(&self.link.inbox);
+            if self.undecoded && !at_any_rate {
                 return;
             }
             if !self.is_mute() {
@@ -372,7 +376,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 Ok(Some(found)) => found,
                 Ok(None) => {
                     // The beginning of a message that waits for its rest.
-                    if !mute && self.link.inbox.batch_kind().is_some() {
+                    if !mute && self.link.inbox.message_kind().is_some() {
                         self.ending.heard(now);
                     }
                     return;
@@ -430,6 +434,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 self.stop_awaiting(if hurried { Answer::NotAwaited } else { Answer::Nothing });
             }
             return;
+        }
+        if self.undecoded && self.ending.deadline().is_some_and(|at| at <= now) {
+            // What was received before the time was over is printed.
+            self.read_events(true);
+            if self.closing.is_some() || self.closure.is_some() {
+                return;
+            }
         }
         match self.ending.over(now) {
             // The messages of the command line are sent, whatever has been received.

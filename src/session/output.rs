@@ -59,6 +59,14 @@ impl Output {
         }
     }
 
+    /// Whether the next message had better stay in the link until it can be written from there.
+    pub fn had_better_wait(&self, inbox: &Inbox) -> bool {
+        self.writer.may_soon_take_large()
+            && inbox
+                .message_kind()
+                .is_some_and(|kind| self.encoder.verbatim(kind).is_some() && inbox.is_large(kind))
+    }
+
     /// Makes an end of a message that will not go on: of what was not to be written in part,
     /// nothing is.
     pub fn break_off(&mut self) {
@@ -142,14 +150,6 @@ impl Receiver {
         }
     }
 
-    /// Whether the next message had better stay in the link until it can be written from there.
-    pub fn had_better_wait(&self, inbox: &Inbox, output: &Output) -> bool {
-        !output.writer.takes_large()
-            && inbox
-                .batch_kind()
-                .is_some_and(|kind| output.encoder.verbatim(kind).is_some() && inbox.is_large(kind))
-    }
-
     /// Takes whole messages straight from the link, as far as none of them needs to be looked at.
     pub fn batch(
         &mut self,
@@ -160,7 +160,7 @@ impl Receiver {
     ) {
         let most = ending.unseen();
         if most > 0
-            && let Some(kind) = inbox.batch_kind()
+            && let Some(kind) = inbox.message_kind()
             && let Some(end) = output.encoder.verbatim(kind)
         {
             let batch = inbox.batch(kind, end, most, &mut output.writer.buffer);

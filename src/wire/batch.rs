@@ -22,8 +22,9 @@ pub struct Batch {
 }
 
 impl Decoder {
-    /// The kind of the message at the front of `buffer`, if [`Decoder::batch`] may take it.
-    pub fn batch_kind(&self, buffer: &[u8]) -> Option<Kind> {
+    /// The kind of the message at the front of `buffer`, if it is of those that [`Decoder::batch`] and
+    /// [`Decoder::large`] take once they are there as a whole.
+    pub fn message_kind(&self, buffer: &[u8]) -> Option<Kind> {
         if self.role != Role::Client || !self.is_between_messages() {
             return None;
         }
@@ -40,7 +41,7 @@ impl Decoder {
         whole_message(buffer, kind, limit).is_some_and(|(_, payload)| payload.len() >= LARGE)
     }
 
-    /// Takes the messages of this kind (see [`Decoder::batch_kind`]) that stand at the front of
+    /// Takes the messages of this kind (see [`Decoder::message_kind`]) that stand at the front of
     /// `buffer`, each of them valid, there as a whole, in one frame and shorter than [`LARGE`]: at
     /// most `most`. Appends their payloads to `out`, each followed by `end`. What it leaves is for
     /// [`Decoder::step`].
@@ -71,7 +72,9 @@ impl Decoder {
             batch.messages += next.messages;
             batch.payload += next.payload;
             if !is_good || next.messages == 0 {
-                self.took(batch);
+                if batch.messages > 0 {
+                    self.waits_no_more();
+                }
                 return batch;
             }
         }
@@ -125,14 +128,7 @@ impl Decoder {
             batch.payload += payload.len() as u64;
         }
         batch.consumed = buffer.len() - rest.len();
-        self.took(batch);
         (batch, payloads)
-    }
-
-    fn took(&mut self, batch: Batch) {
-        if batch.messages > 0 {
-            self.waits_no_more();
-        }
     }
 }
 
@@ -207,7 +203,7 @@ mod tests {
         for (name, stream, most, expected) in cases {
             for end in ["|", ""] {
                 let mut decoder = Decoder::new(Role::Client, Some(100));
-                assert_eq!(decoder.batch_kind(&stream), Some(Kind::Text), "{name}");
+                assert_eq!(decoder.message_kind(&stream), Some(Kind::Text), "{name}");
                 let mut out = b"before".to_vec();
                 let batch = decoder.batch(&stream, Kind::Text, end.bytes().next(), most, &mut out);
                 let expected = expected.replace('|', end);
@@ -223,15 +219,15 @@ mod tests {
     #[test]
     fn a_batch_is_nothing_within_a_message_or_for_a_server() {
         let whole = frame(true, 1, b"a");
-        assert_eq!(Decoder::new(Role::Server, None).batch_kind(&whole), None);
+        assert_eq!(Decoder::new(Role::Server, None).message_kind(&whole), None);
         let mut decoder = Decoder::new(Role::Client, None);
-        assert_eq!(decoder.batch_kind(b""), None);
+        assert_eq!(decoder.message_kind(b""), None);
         decoder.step(&mut frame(false, 1, b"a")).unwrap();
-        assert_eq!(decoder.batch_kind(&whole), None);
+        assert_eq!(decoder.message_kind(&whole), None);
         let mut decoder = Decoder::new(Role::Client, None);
         // A frame of 2 MiB, of which one byte is there.
         decoder.step(&mut [0x82, 127, 0, 0, 0, 0, 0, 0x20, 0, 0, b'x']).unwrap();
-        assert_eq!(decoder.batch_kind(&whole), None);
+        assert_eq!(decoder.message_kind(&whole), None);
     }
 
     #[test]

@@ -369,7 +369,7 @@ mod tests {
             buffer.extend_from_slice(piece);
             rest = tail;
             loop {
-                while batches && let Some(kind) = decoder.batch_kind(&buffer) {
+                while batches && let Some(kind) = decoder.message_kind(&buffer) {
                     let mut whole = Vec::new();
                     let mut batch = decoder.batch(&buffer, kind, None, 1, &mut whole);
                     if batch.messages == 0 {

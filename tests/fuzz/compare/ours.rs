@@ -167,7 +167,7 @@ impl Heard<'_> {
         Batching { end, most }: Batching,
     ) -> bool {
         const BEFORE: &[u8] = b"before";
-        let Some(kind) = decoder.batch_kind(unread) else { return false };
+        let Some(kind) = decoder.message_kind(unread) else { return false };
         let mut out = BEFORE.to_vec();
         let mut batch = decoder.batch(unread, kind, end, most, &mut out);
         if batch.messages == 0 {
