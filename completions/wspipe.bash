@@ -67,7 +67,7 @@ _wspipe() {
             return 0
             ;;
         wspipe__subcmd__connect)
-            opts="-H -A -u -d -0 -o -w -s -S -v -N -f -n -m -h --header --origin --subprotocol --user-agent --user --connect-timeout --keepalive-time --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --format --print0 --output --timestamps --write-out --silent --show-error --verbose --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --linger --wait --help"
+            opts="-H -A -u -4 -6 -k -E -d -0 -o -w -s -S -v -N -f -n -m -h --header --origin --subprotocol --user-agent --user --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --format --print0 --output --timestamps --write-out --silent --show-error --verbose --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --linger --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -105,11 +105,59 @@ _wspipe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --unix-socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --connect-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --keepalive-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --capath)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -E)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pinnedpubkey)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-server-name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -347,7 +395,7 @@ _wspipe() {
             return 0
             ;;
         wspipe__subcmd__listen)
-            opts="-H -A -u -d -0 -o -w -s -S -v -N -f -n -m -h --header --origin --subprotocol --user-agent --user --connect-timeout --keepalive-time --data --data-raw --text --binary --decode --null --jsonl --format --print0 --output --timestamps --write-out --silent --show-error --verbose --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --help"
+            opts="-H -A -u -4 -6 -k -E -d -0 -o -w -s -S -v -N -f -n -m -h --header --origin --subprotocol --user-agent --user --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --null --jsonl --format --print0 --output --timestamps --write-out --silent --show-error --verbose --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -385,11 +433,59 @@ _wspipe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --unix-socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --connect-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --keepalive-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --capath)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -E)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pinnedpubkey)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-server-name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -523,7 +619,7 @@ _wspipe() {
             return 0
             ;;
         wspipe__subcmd__send)
-            opts="-H -A -u -d -0 -o -w -s -S -v -N -f -n -m -h --header --origin --subprotocol --user-agent --user --connect-timeout --keepalive-time --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --format --print0 --output --timestamps --write-out --silent --show-error --verbose --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --linger --wait --help"
+            opts="-H -A -u -4 -6 -k -E -d -0 -o -w -s -S -v -N -f -n -m -h --header --origin --subprotocol --user-agent --user --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --format --print0 --output --timestamps --write-out --silent --show-error --verbose --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --linger --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -561,11 +657,59 @@ _wspipe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --unix-socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --connect-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --keepalive-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --capath)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -E)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pinnedpubkey)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-server-name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -36,8 +36,19 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l origin -d 'Sen
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l subprotocol -d 'Offer a subprotocol. May be repeated, the preferred one first' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is empty' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l connect-to -d 'Connect to another host and port than those of the URL. May be repeated; the first that fits counts' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l interface -d 'Go out by this network interface, or from this address' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l cacert -d 'Trust the authorities in this PEM file, in place of the system\'s' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l capath -d 'Trust the authorities in the PEM files of this folder, in place of the system\'s' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s E -l cert -d 'Show this certificate to a server that asks for one: a PEM file, which may hold its key too' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l key -d 'The private key of --cert, in PEM and without a password' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l pinnedpubkey -d 'Only talk to a server with this public key' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tls-max -d 'Speak no later version of TLS than 1.2 or 1.3' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tls-server-name -d 'Ask for this host\'s certificate, whatever the URL says' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s d -l data -d 'Send a message; @FILE sends the bytes of a file unchanged, @- those of stdin. May be repeated, each is one message' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l data-raw -d 'Send a message; @ has no meaning. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l decode -d 'Decode each message before it is sent, as binary (with --text, as text)' -r -f -a "hex\t'Two hexadecimal digits a byte'
@@ -71,6 +82,12 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l ping-interval 
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l ping-timeout -d 'Fail (exit 29) when a Ping is not answered within so long [default: the interval]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l linger -d 'Without an end condition: wait so long for more, from the end of input or the last message received; none, or forever [default: connect with piped input 2s, else none]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l wait -d 'With an end condition or --expect-close that is not met: wait so long, from the end of input or the last message, then fail (exit 28); or forever [default: 30s; no limit with --idle or --duration]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tcp-nodelay -d 'Send small packets at once; always so, as in curl'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s k -l insecure -d 'Trust any certificate: for tests only, since anybody may be at the other end'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tlsv1.2 -d 'Speak TLS 1.2 or a later version, as is the default'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tlsv1.3 -d 'Speak TLS 1.3'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l text -d 'Send text messages (the default)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l binary -d 'Send binary messages, and print raw ones where stdout is no terminal. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l lines -d 'A message is a line; one LF or CRLF at its end is not part of it (the default for text)'
@@ -93,8 +110,19 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l origin -d 'Send t
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l subprotocol -d 'Offer a subprotocol. May be repeated, the preferred one first' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is empty' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l connect-to -d 'Connect to another host and port than those of the URL. May be repeated; the first that fits counts' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l interface -d 'Go out by this network interface, or from this address' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l cacert -d 'Trust the authorities in this PEM file, in place of the system\'s' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l capath -d 'Trust the authorities in the PEM files of this folder, in place of the system\'s' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s E -l cert -d 'Show this certificate to a server that asks for one: a PEM file, which may hold its key too' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l key -d 'The private key of --cert, in PEM and without a password' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l pinnedpubkey -d 'Only talk to a server with this public key' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tls-max -d 'Speak no later version of TLS than 1.2 or 1.3' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tls-server-name -d 'Ask for this host\'s certificate, whatever the URL says' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s d -l data -d 'Send a message; @FILE sends the bytes of a file unchanged, @- those of stdin. May be repeated, each is one message' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l data-raw -d 'Send a message; @ has no meaning. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l decode -d 'Decode each message before it is sent, as binary (with --text, as text)' -r -f -a "hex\t'Two hexadecimal digits a byte'
@@ -128,6 +156,12 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l ping-interval -d 
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l ping-timeout -d 'Fail (exit 29) when a Ping is not answered within so long [default: the interval]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l linger -d 'Without an end condition: wait so long for more, from the end of input or the last message received; none, or forever [default: connect with piped input 2s, else none]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l wait -d 'With an end condition or --expect-close that is not met: wait so long, from the end of input or the last message, then fail (exit 28); or forever [default: 30s; no limit with --idle or --duration]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tcp-nodelay -d 'Send small packets at once; always so, as in curl'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s k -l insecure -d 'Trust any certificate: for tests only, since anybody may be at the other end'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tlsv1.2 -d 'Speak TLS 1.2 or a later version, as is the default'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tlsv1.3 -d 'Speak TLS 1.3'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l text -d 'Send text messages (the default)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l binary -d 'Send binary messages, and print raw ones where stdout is no terminal. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l lines -d 'A message is a line; one LF or CRLF at its end is not part of it (the default for text)'
@@ -150,8 +184,19 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l origin -d 'Send
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l subprotocol -d 'Offer a subprotocol. May be repeated, the preferred one first' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is empty' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l connect-to -d 'Connect to another host and port than those of the URL. May be repeated; the first that fits counts' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l interface -d 'Go out by this network interface, or from this address' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l cacert -d 'Trust the authorities in this PEM file, in place of the system\'s' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l capath -d 'Trust the authorities in the PEM files of this folder, in place of the system\'s' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s E -l cert -d 'Show this certificate to a server that asks for one: a PEM file, which may hold its key too' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l key -d 'The private key of --cert, in PEM and without a password' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l pinnedpubkey -d 'Only talk to a server with this public key' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l tls-max -d 'Speak no later version of TLS than 1.2 or 1.3' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l tls-server-name -d 'Ask for this host\'s certificate, whatever the URL says' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s d -l data -d 'Send a message; @FILE sends the bytes of a file unchanged, @- those of stdin. May be repeated, each is one message' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l data-raw -d 'Send a message; @ has no meaning. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l decode -d 'Decode each message before it is sent, as binary (with --text, as text)' -r -f -a "hex\t'Two hexadecimal digits a byte'
@@ -179,6 +224,12 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ok-close -d 'Ta
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l expect-close -d 'Succeed only if the peer\'s Close, or its answer to ours, has one of these codes, else exit 4; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ping-interval -d 'Send a Ping every so often' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ping-timeout -d 'Fail (exit 29) when a Ping is not answered within so long [default: the interval]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l tcp-nodelay -d 'Send small packets at once; always so, as in curl'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s k -l insecure -d 'Trust any certificate: for tests only, since anybody may be at the other end'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l tlsv1.2 -d 'Speak TLS 1.2 or a later version, as is the default'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l tlsv1.3 -d 'Speak TLS 1.3'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l text -d 'Send text messages (the default)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l binary -d 'Send binary messages, and print raw ones where stdout is no terminal. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s 0 -l null -d 'End each message with NUL in place of the newline'

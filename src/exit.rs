@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 
 use crate::failure::Failure;
-use crate::handshake::TargetError;
+use crate::handshake::TlsFault;
 use crate::policy::ending::Unmet;
 use crate::wire::close::{ABNORMAL, NO_CODE};
 use crate::wire::{Close, Violation};
@@ -46,6 +46,16 @@ pub mod code {
     pub const TIME_LIMIT: i32 = 28;
     /// The peer stopped answering Pings.
     pub const PEER_SILENT: i32 = 29;
+    /// TLS could not be agreed on.
+    pub const TLS: i32 = 35;
+    /// Our certificate or key cannot be used.
+    pub const IDENTITY: i32 = 58;
+    /// The server's certificate is not trusted.
+    pub const UNTRUSTED: i32 = 60;
+    /// The authorities cannot be read.
+    pub const AUTHORITIES: i32 = 77;
+    /// The server has another key than the pinned one.
+    pub const PINNED: i32 = 90;
     /// A bug in wspipe.
     pub const BUG: i32 = 70;
 }
@@ -90,7 +100,12 @@ pub const TABLE: &[Row] = &[
         "a time limit was reached, or the peer did not answer our Close after the end of input",
     ),
     row("29", "the peer stopped answering pings"),
+    row("35", "the TLS handshake failed, or the server ended TLS before it answered"),
+    row("58", "our certificate or its key cannot be used"),
+    row("60", "the server's certificate is not trusted"),
     row("70", "a bug in wspipe"),
+    row("77", "the file of trusted authorities cannot be read"),
+    row("90", "the server's public key is not the pinned one"),
     row(
         "101-103, 107-114",
         "the session ended with that close code, drop a zero: 1008 is 108; a peer that breaks the protocol is closed with 1002 (102), invalid UTF-8 with 1007 (107), too big a message with 1009 (109)",
@@ -106,10 +121,17 @@ pub const TABLE: &[Row] = &[
 pub fn of_failure(failure: &Failure) -> Exit {
     Exit::Code(match failure {
         Failure::Usage { .. } => code::USAGE,
-        Failure::Target(TargetError::NotYet { .. }) | Failure::Other(_) => code::OTHER,
+        Failure::Other(_) => code::OTHER,
         Failure::Target(_) => code::URL,
         Failure::Resolve { .. } => code::RESOLVE,
         Failure::Connect { .. } | Failure::Bind { .. } => code::CONNECT,
+        Failure::Tls(fault) => match fault {
+            TlsFault::Handshake { .. } => code::TLS,
+            TlsFault::Identity { .. } => code::IDENTITY,
+            TlsFault::Untrusted { .. } => code::UNTRUSTED,
+            TlsFault::Authorities { .. } => code::AUTHORITIES,
+            TlsFault::Pinned { .. } => code::PINNED,
+        },
         Failure::Handshake(_) => code::HANDSHAKE,
         Failure::Refused(_) => code::REFUSED,
         Failure::Output { .. } => code::OUTPUT,
@@ -473,7 +495,7 @@ mod tests {
         for code in (1000..=4999).filter(|c| crate::wire::close::is_valid_on_wire(*c)) {
             assert!(code == 1000 || named(of_close_code(code)), "{code}");
         }
-        for code in [0, 1, 2, 3, 4, 6, 7, 8, 22, 23, 26, 28, 29, 70, 106] {
+        for code in [0, 1, 2, 3, 4, 6, 7, 8, 22, 23, 26, 28, 29, 35, 58, 60, 70, 77, 90, 106] {
             assert!(named(code), "{code}");
         }
     }

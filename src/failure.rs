@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::handshake::{HandshakeFault, Refusal, TargetError};
+use crate::handshake::{HandshakeFault, Refusal, TargetError, TlsFault};
 use crate::input::InputError;
 use crate::output::escape::one_line;
 
@@ -48,6 +48,9 @@ pub enum Failure {
         /// What the operating system said.
         error: io::Error,
     },
+    /// TLS cannot be spoken, or not with this server.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
     /// The server's answer breaks the opening handshake.
     #[error("the opening handshake failed: {0}")]
     Handshake(#[from] HandshakeFault),
@@ -126,6 +129,7 @@ impl Failure {
         match self {
             Failure::Usage { hint, .. } => hint.clone(),
             Failure::Target(error) => error.hint().map(Into::into),
+            Failure::Tls(fault) => fault.hint(),
             Failure::Handshake(fault) => fault.hint().map(Into::into),
             Failure::Input(error) => error.hint.map(Into::into),
             Failure::TimeLimit(TimeLimit::Connect { .. }) => {
@@ -148,6 +152,7 @@ impl Failure {
             Failure::Resolve { .. } => "resolve",
             Failure::Connect { .. } => "connect",
             Failure::Bind { .. } => "bind",
+            Failure::Tls(_) => "tls",
             Failure::Handshake(_) => "handshake",
             Failure::Refused(_) => "refused",
             Failure::Output { .. } | Failure::BrokenPipe => "output",

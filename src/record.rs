@@ -94,8 +94,8 @@ pub struct Open<'a> {
     pub subprotocol: Option<&'a str>,
     /// The extensions that the server accepted.
     pub extensions: &'a [String],
-    /// The address and port of the peer.
-    pub peer_address: String,
+    /// The address and port of the peer, or its Unix socket.
+    pub peer_address: &'a str,
     /// Seconds from the start of the attempt.
     pub timing: OpenTiming,
 }
@@ -107,6 +107,9 @@ pub struct OpenTiming {
     pub namelookup: f64,
     /// TCP was connected.
     pub connect: f64,
+    /// TLS was agreed on, if the URL asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<f64>,
     /// The upgrade was answered.
     pub upgrade: f64,
 }

@@ -378,13 +378,47 @@ fn a_command_line_that_is_wrong_ends_with_2() {
 }
 
 #[test]
-fn tls_says_that_it_is_not_there_yet() {
-    for url in ["wss://localhost/", "https://localhost/"] {
-        let output = run(["listen", url]).output();
-        output.check(ends(1).saying(&[]));
-        let said = output.stderr_text();
-        assert!(said.contains("wss") || said.contains("TLS"), "{}", output.report());
+fn a_unix_socket_is_named_by_url_or_flag() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("a socket").display().to_string();
+    let url = format!("ws+unix://{}:/path?q", path.replace(' ', "%20"));
+    let cases: [(&[&str], &str); 2] = [
+        (&[&url], "localhost"),
+        (&["--unix-socket", &path, "ws://example.org:81/path?q"], "example.org:81"),
+    ];
+    for (args, host) in cases {
+        let peer = Peer::start(|wire| {
+            wire.accept_with(&[text("hello"), close(1000, "")].concat());
+            wire.end();
+        });
+        let address = peer.address;
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let passing = std::thread::spawn(move || {
+            let (mut outside, _) = listener.accept().unwrap();
+            let mut inside = std::net::TcpStream::connect(address).unwrap();
+            let (mut back, mut out) = (inside.try_clone().unwrap(), outside.try_clone().unwrap());
+            let back = std::thread::spawn(move || {
+                std::io::copy(&mut back, &mut out).unwrap();
+                out.shutdown(std::net::Shutdown::Write).unwrap();
+            });
+            std::io::copy(&mut outside, &mut inside).unwrap();
+            inside.shutdown(std::net::Shutdown::Write).unwrap();
+            back.join().unwrap();
+        });
+        let args = [&["listen", "--format", "jsonl"], args].concat();
+        let output = run(args).output();
+        output.check(ends(0).with_stdout_checked_apart());
+        let open: serde_json::Value =
+            serde_json::from_slice(output.stdout.split(|b| *b == b'\n').next().unwrap()).unwrap();
+        assert_eq!(open["peer_address"], path);
+        passing.join().unwrap();
+        let seen = peer.seen();
+        assert!(seen.request.starts_with("GET /path?q HTTP/1.1\r\n"), "{}", seen.request);
+        assert_eq!(seen.header("Host").as_deref(), Some(host));
+        std::fs::remove_file(&path).unwrap();
     }
+    let output = run(["listen", &url]).output();
+    output.check(ends(7).saying(&["cannot connect to", "a socket: No such file"]));
 }
 
 /// What a working server sees of a `listen` with these arguments.

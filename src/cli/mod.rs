@@ -3,8 +3,10 @@
 
 mod ending;
 mod message;
+mod network;
 mod output;
 mod request;
+mod tls;
 mod values;
 
 use std::ffi::OsString;
@@ -15,8 +17,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use ending::{AfterInputArgs, EndArgs};
 use message::RecordArgs;
 pub use message::{Data, FramingArgs, MessageArgs};
+pub use network::NetworkArgs;
 pub use output::OutputArgs;
 pub use request::RequestArgs;
+pub use tls::TlsArgs;
 
 /// Connect the standard streams to a WebSocket, as curl does for HTTP
 #[derive(Debug, Parser)]

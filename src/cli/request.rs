@@ -1,19 +1,18 @@
 //! Flags about the server: where it is and what the opening handshake says.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use clap::Args;
 use hyper::header::HeaderValue;
 
-use super::values;
+use super::{NetworkArgs, TlsArgs};
 use crate::handshake::{Credentials, HeaderLine};
 
 /// Where to, and what to ask for.
 #[derive(Args, Debug)]
 pub struct RequestArgs {
-    /// The server, such as ws://localhost:9000/path (http:// is taken as ws://), a bare
-    /// localhost:9000/path, or echo: for the built-in echo server
+    /// The server, such as ws://localhost:9000/path or wss://example.org/ (http:// and https:// are
+    /// taken as these), a bare localhost:9000/path, or echo: for the built-in echo server
     pub url: String,
 
     /// Send a request header, as in curl: 'Name: value'; 'Name:' takes one away, 'Name;' sends an
@@ -41,16 +40,13 @@ pub struct RequestArgs {
           allow_hyphen_values = true, value_parser = credentials)]
     pub user: Option<Credentials>,
 
-    /// Give up when the session is not open after so long, the answer to the upgrade included; 0
-    /// means no limit
-    #[arg(long, value_name = "DURATION", default_value = "10s", help_heading = "Limits",
-          value_parser = values::duration)]
-    pub connect_timeout: Duration,
+    /// The way to the server.
+    #[command(flatten)]
+    pub network: NetworkArgs,
 
-    /// Probe an idle TCP connection after so long
-    #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Keepalive",
-          value_parser = values::positive_duration)]
-    pub keepalive_time: Duration,
+    /// How TLS is spoken.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 }
 
 fn credentials(typed: &str) -> Result<Credentials, Infallible> {

@@ -7,6 +7,7 @@ mod run;
 mod serve;
 mod sources;
 mod stderr;
+mod trust;
 
 use std::time::Instant;
 

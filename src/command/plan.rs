@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::sources::Sources;
+use super::trust::tls_options;
 use crate::cli::{
     AfterInputArgs, ConnectArgs, EndArgs, FramingArgs, ListenArgs, OutputArgs, PipeArgs,
     RequestArgs, SendArgs,
@@ -18,7 +19,7 @@ use crate::failure::Failure;
 use crate::handshake::{Request, Target, TargetError};
 use crate::input::reader::Origin;
 use crate::input::{Feed, Framing};
-use crate::net::Limits;
+use crate::net::{How, Limits};
 use crate::output::Destination;
 use crate::output::{Encoding, Format};
 use crate::policy::ending::{Conditions, Input, Patience, Rules};
@@ -50,10 +51,8 @@ pub struct Plan {
 pub struct Talk {
     /// What to open, or why that cannot be: a wrong URL is reported like every other failure.
     pub target: Result<Target, TargetError>,
-    /// What to ask for.
-    pub request: Request,
-    /// How long that may take.
-    pub limits: Limits,
+    /// How it is opened, and what is asked for.
+    pub how: How,
     /// How bytes of input become messages.
     pub feed: Feed,
     /// Where those bytes come from.
@@ -190,17 +189,22 @@ fn assemble(
         settings.max_message = Some(length_limit(settings.max_message));
     }
     let talk = Talk {
-        target: Target::parse(&request.url),
-        limits: Limits {
-            connect_timeout: limit(request.connect_timeout),
-            tcp_keepalive: request.keepalive_time,
-        },
-        request: Request {
-            headers: request.headers,
-            origin: request.origin,
-            subprotocols: request.subprotocols,
-            user_agent: request.user_agent,
-            credentials: request.user,
+        target: Target::parse(&request.url)
+            .map(|target| target.through(request.network.unix_socket.clone())),
+        how: How {
+            detours: request.network.detours(),
+            limits: Limits {
+                connect_timeout: limit(request.network.connect_timeout),
+                tcp_keepalive: request.network.keepalive_time,
+            },
+            tls: tls_options(request.tls)?,
+            request: Request {
+                headers: request.headers,
+                origin: request.origin,
+                subprotocols: request.subprotocols,
+                user_agent: request.user_agent,
+                credentials: request.user,
+            },
         },
         feed: Feed::new(sources.messages),
         origins: sources.origins,

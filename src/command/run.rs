@@ -1,6 +1,6 @@
 //! The run of a plan: open, converse, drain the output.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::exit::{self, Asked, Exit, Outcome};
 use crate::failure::Failure;
 use crate::handshake::{Location, Request, Step, Target};
 use crate::input::reader::Reader;
-use crate::net::{self, Opened, Steps};
+use crate::net::{self, How, Opened, Steps};
 use crate::record::{Open, OpenTiming, Record};
 use crate::session::{Ends, Interrupts, Output, Session, Stats};
 use crate::ui::{Counts, Voice, show_progress};
@@ -29,8 +29,10 @@ pub struct Opening {
     pub url: String,
     /// The status of the answer; 0 without one.
     pub status: u16,
-    /// Who answered.
-    pub peer: Option<SocketAddr>,
+    /// Who answered: an address and a port, or a Unix socket.
+    pub peer: String,
+    /// Its address, if it has one.
+    pub address: Option<IpAddr>,
     /// When.
     pub steps: Steps,
 }
@@ -84,7 +86,7 @@ async fn attempt(
         Target::Echo => serve::start_echo().await?,
     };
     let opened = tokio::select! {
-        opened = open(&location, &talk.request, talk.limits, voice, stderr, opening) => opened?,
+        opened = open(&location, &talk.how, voice, stderr, opening) => opened?,
         interrupt = interrupts.next() => return Ok(End::interrupted(interrupt)),
     };
     announce(&opened, output, opening, begun);
@@ -120,8 +122,7 @@ async fn attempt(
 
 async fn open(
     location: &Location,
-    request: &Request,
-    limits: net::Limits,
+    how: &How,
     voice: Voice,
     stderr: &mut Stderr,
     opening: &mut Opening,
@@ -132,8 +133,14 @@ async fn open(
             Step::Resolved(_) => opening.steps.resolved = now,
             Step::Connected(peer) => {
                 opening.steps.connected = now;
-                opening.peer = Some(*peer);
+                opening.peer = peer.to_string();
+                opening.address = Some(peer.ip());
             }
+            Step::Attached(socket) => {
+                opening.steps.connected = now;
+                opening.peer = socket.display().to_string();
+            }
+            Step::Secured(_) => opening.steps.secured = now,
             Step::Request(..) => {}
             Step::Answer(parts) => {
                 opening.steps.upgraded = now;
@@ -142,7 +149,7 @@ async fn open(
         }
         stderr.say(&voice.step(&step));
     };
-    net::open(location, request, limits, &mut tell).await
+    net::open(location, how, &mut tell).await
 }
 
 fn announce(opened: &Opened, output: &mut Output, opening: &Opening, begun: Instant) {
@@ -156,10 +163,11 @@ fn announce(opened: &Opened, output: &mut Output, opening: &Opening, begun: Inst
         status: opening.status,
         subprotocol: opened.accepted.subprotocol.as_deref(),
         extensions: &[],
-        peer_address: opening.peer.map(|peer| peer.to_string()).unwrap_or_default(),
+        peer_address: &opening.peer,
         timing: OpenTiming {
             namelookup: since(steps.resolved),
             connect: since(steps.connected),
+            tls: steps.secured.map(|at| since(Some(at))),
             upgrade: since(steps.upgraded),
         },
     }));

@@ -83,7 +83,14 @@ fn location(address: SocketAddr) -> Location {
         IpAddr::V4(address) => Host::Ipv4(address),
         IpAddr::V6(address) => Host::Ipv6(address),
     };
-    Location { host, port: address.port(), resource: "/".into(), credentials: None }
+    Location {
+        socket: None,
+        secure: false,
+        host,
+        port: address.port(),
+        resource: "/".into(),
+        credentials: None,
+    }
 }
 
 /// Serves every client until `ended` changes.

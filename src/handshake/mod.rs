@@ -2,13 +2,19 @@
 //! `serve`, the other way round. Values in, values out: `net` moves the bytes.
 
 mod accept;
+mod certificate;
+mod detour;
 mod request;
 mod response;
 mod step;
 mod target;
+mod tls;
 
 pub use accept::{accept, reject};
+pub use certificate::{Certificate, public_key};
+pub use detour::{ConnectTo, Detours, Family, Interface, Resolve};
 pub use request::{Credentials, HeaderLine, Request, Secret};
 pub use response::{Accepted, HandshakeFault, Refusal, judge};
 pub use step::Step;
 pub use target::{Location, Target, TargetError};
+pub use tls::{Distrust, Pin, Pins, TlsFault, TlsInfo, TlsOptions, TlsVersion};

@@ -1,5 +1,7 @@
 //! What a URL names (RFC 6455 section 3). Nothing is resolved here.
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 use url::{Host, Url};
 
@@ -17,6 +19,10 @@ pub enum Target {
 /// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
+    /// The Unix socket that leads to it, in place of host and port.
+    pub socket: Option<PathBuf>,
+    /// Whether it is spoken to over TLS.
+    pub secure: bool,
     /// A name or an address.
     pub host: Host,
     /// The port.
@@ -44,14 +50,6 @@ pub enum TargetError {
         /// The scheme.
         scheme: String,
     },
-    /// Its scheme is one that this version does not do.
-    #[error("{scheme}: needs {needs}, which is not supported yet: this version speaks ws:// only")]
-    NotYet {
-        /// The scheme.
-        scheme: String,
-        /// What it takes.
-        needs: &'static str,
-    },
 }
 
 impl TargetError {
@@ -61,8 +59,9 @@ impl TargetError {
             TargetError::Malformed { .. } => {
                 Some("a URL looks like ws://host:port/path; echo: is the built-in echo server")
             }
-            TargetError::Scheme { .. } => Some("use ws:// (or http://, which is taken as ws://)"),
-            TargetError::NotYet { .. } => Some("put a tunnel to a ws:// address in between"),
+            TargetError::Scheme { .. } => {
+                Some("use ws:// or wss:// (http:// and https:// are taken as these)")
+            }
         }
     }
 }
@@ -80,34 +79,60 @@ impl Target {
             Some((scheme, rest)) if is_scheme(scheme) => (scheme.to_ascii_lowercase(), rest),
             _ => ("ws".to_owned(), typed),
         };
-        match scheme.as_str() {
-            "ws" | "http" => {}
-            "wss" | "https" => return Err(TargetError::NotYet { scheme, needs: "TLS" }),
-            "ws+unix" => return Err(TargetError::NotYet { scheme, needs: "Unix sockets" }),
-            _ => return Err(TargetError::Scheme { scheme }),
+        let malformed = |why: String| TargetError::Malformed { url: without_userinfo(typed), why };
+        if scheme == "ws+unix" {
+            return unix(rest).map(Target::Server).map_err(malformed);
         }
-        let location = location(rest).map_err(|why| TargetError::Malformed {
-            url: without_userinfo(typed),
-            why: why.to_string(),
-        })?;
+        let secure = match scheme.as_str() {
+            "ws" | "http" => false,
+            "wss" | "https" => true,
+            _ => return Err(TargetError::Scheme { scheme }),
+        };
+        let location = location(rest, secure).map_err(malformed)?;
         Ok(Target::Server(location))
+    }
+
+    /// The same, reached by a Unix socket.
+    pub fn through(mut self, socket: Option<PathBuf>) -> Target {
+        if let Target::Server(location) = &mut self
+            && socket.is_some()
+        {
+            location.socket = socket;
+        }
+        self
     }
 }
 
 impl Location {
-    /// Host and port, for messages.
+    /// Host and port, or the socket, for messages.
     pub fn address(&self) -> String {
+        match &self.socket {
+            Some(socket) => socket.display().to_string(),
+            None => self.authority(),
+        }
+    }
+
+    /// Host and port.
+    pub fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
     /// The value of the Host header: the port only where it is not the scheme's own.
     pub fn host_header(&self) -> String {
-        if self.port == 80 { self.host.to_string() } else { self.address() }
+        if self.port == default_port(self.secure) {
+            self.host.to_string()
+        } else {
+            self.authority()
+        }
     }
 
     /// The URL without its user and password.
     pub fn url(&self) -> String {
-        format!("ws://{}{}", self.host_header(), self.resource)
+        if let Some(socket) = &self.socket {
+            return format!("ws+unix://{}:{}", socket.display(), self.resource);
+        }
+        let scheme = if self.secure { "wss" } else { "ws" };
+        format!("{scheme}://{}{}", self.host_header(), self.resource)
     }
 }
 
@@ -117,7 +142,22 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
-fn location(rest: &str) -> Result<Location, String> {
+/// `/path/to.sock:/resource`, as in Node's `ws`.
+fn unix(rest: &str) -> Result<Location, String> {
+    let (socket, resource) = rest.split_once(':').unwrap_or((rest, "/"));
+    if !socket.starts_with('/') {
+        return Err("the path of the socket is missing: ws+unix:///path/to.sock:/path".into());
+    }
+    let socket = Some(percent_decode(socket)?.into());
+    Ok(Location { socket, ..location(&format!("localhost{resource}"), false)? })
+}
+
+/// RFC 6455 section 3.
+fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
+}
+
+fn location(rest: &str, secure: bool) -> Result<Location, String> {
     if let Some(c) = rest.chars().find(|c| c.is_control() || c.is_whitespace()) {
         return Err(format!("it contains {c:?}; write it percent-encoded"));
     }
@@ -131,12 +171,13 @@ fn location(rest: &str) -> Result<Location, String> {
     if authority.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("{authority} is a number; for a port, write localhost:{authority}"));
     }
-    let url = Url::parse(&format!("ws://{rest}")).map_err(|error| error.to_string())?;
+    let scheme = if secure { "wss" } else { "ws" };
+    let url = Url::parse(&format!("{scheme}://{rest}")).map_err(|error| error.to_string())?;
     if url.fragment().is_some() {
         return Err("a WebSocket URL has no #fragment (RFC 6455 section 3)".into());
     }
     let host = url.host().ok_or("the host is missing")?.to_owned();
-    let port = url.port_or_known_default().unwrap_or(80);
+    let port = url.port().unwrap_or(default_port(secure));
     let mut resource = url.path().to_owned();
     if let Some(query) = url.query() {
         resource.push('?');
@@ -148,12 +189,12 @@ fn location(rest: &str) -> Result<Location, String> {
         let user = percent_decode(url.username())?;
         Some(Credentials::new(user, percent_decode(url.password().unwrap_or(""))?))
     };
-    Ok(Location { host, port, resource, credentials })
+    Ok(Location { socket: None, secure, host, port, resource, credentials })
 }
 
 fn percent_decode(text: &str) -> Result<String, String> {
     let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
-    decoded.map(Into::into).map_err(|_| "the user or password is not UTF-8".into())
+    decoded.map(Into::into).map_err(|_| "a percent-encoded part is not UTF-8".into())
 }
 
 fn without_userinfo(typed: &str) -> String {
@@ -183,6 +224,10 @@ mod tests {
             ("ws:9000/", "ws", 9000, "/", "ws://ws:9000/"),
             ("h:1/?next=http://x", "h", 1, "/?next=http://x", "ws://h:1/?next=http://x"),
             ("[::1]:7/", "[::1]", 7, "/", "ws://[::1]:7/"),
+            ("wss://h/x", "h", 443, "/x", "wss://h/x"),
+            ("https://h:443/", "h", 443, "/", "wss://h/"),
+            ("wss://h:80/", "h", 80, "/", "wss://h:80/"),
+            ("ws://h:443/", "h", 443, "/", "ws://h:443/"),
             ("ws://127.0.0.1?q", "127.0.0.1", 80, "/?q", "ws://127.0.0.1/?q"),
             ("ws://bücher.example/ä", "xn--bcher-kva.example", 80, "/%C3%A4", {
                 "ws://xn--bcher-kva.example/%C3%A4"
@@ -197,6 +242,23 @@ mod tests {
             assert_eq!(location.url(), url);
         }
         assert_eq!(Target::parse("echo:"), Ok(Target::Echo));
+    }
+
+    #[test]
+    fn a_unix_socket_has_a_path_and_then_a_resource() {
+        let cases = [
+            ("ws+unix:///run/x.sock:/a?b", "/run/x.sock", "/a?b"),
+            ("ws+unix:///run/x.sock", "/run/x.sock", "/"),
+            ("ws+unix:///with%20space:/:", "/with space", "/:"),
+        ];
+        for (typed, socket, resource) in cases {
+            let Target::Server(location) = Target::parse(typed).expect(typed) else {
+                panic!("{typed} is no server")
+            };
+            assert_eq!(location.socket.as_deref(), Some(std::path::Path::new(socket)), "{typed}");
+            assert_eq!((&location.resource[..], location.secure), (resource, false), "{typed}");
+            assert_eq!(location.host_header(), "localhost");
+        }
     }
 
     #[test]
@@ -223,8 +285,8 @@ mod tests {
             ("ws://h/\r\nX: y", "contains '\\r'"),
             ("ws://[::1/", "IPv6"),
             ("ftp://h/", "scheme ftp: is not one for WebSocket"),
-            ("wss://h/", "wss: needs TLS, which is not supported yet"),
-            ("ws+unix:///x.sock:/", "ws+unix: needs Unix sockets, which is not"),
+            ("ws+unix://x.sock:/", "the path of the socket is missing"),
+            ("ws+unix:///x.sock:/a b", "contains ' '"),
             ("ws://me:secret@h:99999/", "(redacted)@h"),
         ];
         for (typed, expected) in cases {

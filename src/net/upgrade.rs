@@ -17,7 +17,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
-use super::Opened;
+use super::stream::Asking;
+use super::tls::handshake_fault;
+use super::{Opened, Stream};
 use crate::failure::{Failure, root_cause};
 use crate::handshake::{self, HandshakeFault, Location, Refusal, Step};
 
@@ -47,20 +49,20 @@ pub async fn settle(
     }
     let accepted = handshake::judge(headers, &parts.headers)?;
     let upgraded = hyper::upgrade::on(Response::from_parts(parts, body)).await.map_err(fault)?;
-    let (stream, early) = into_tcp(upgraded)?;
+    let (stream, early) = into_stream(upgraded)?;
     Ok(Opened { stream, early, accepted })
 }
 
 /// Asks for the upgrade.
 pub async fn ask(
-    stream: TcpStream,
+    stream: Stream,
     location: &Location,
     headers: &HeaderMap,
 ) -> Result<Response<Incoming>, Failure> {
     let (mut sender, connection) = client::Builder::new()
         .title_case_headers(true)
         .max_headers(MAX_HEADERS)
-        .handshake(TokioIo::new(stream))
+        .handshake(TokioIo::new(Asking::new(stream)))
         .await
         .map_err(fault)?;
     tokio::spawn(async move {
@@ -72,7 +74,17 @@ pub async fn ask(
             anyhow!("the path {:?} cannot be asked for: {error}", location.resource)
         })?;
     *request.headers_mut() = headers.clone();
-    Ok(sender.send_request(request).await.map_err(fault)?)
+    sender.send_request(request).await.map_err(|error| match of_tls(&error) {
+        // With TLS 1.3, a client that is refused hears of it after its own part of the handshake.
+        Some(error) => handshake_fault(location.address(), error).into(),
+        None => fault(error).into(),
+    })
+}
+
+/// The error of TLS behind one of HTTP.
+fn of_tls(error: &hyper::Error) -> Option<&io::Error> {
+    let error = error.source()?.downcast_ref::<io::Error>()?;
+    error.get_ref()?.is::<rustls::Error>().then_some(error)
 }
 
 fn fault(error: hyper::Error) -> HandshakeFault {
@@ -104,18 +116,18 @@ async fn beginning(mut body: Incoming) -> Vec<u8> {
     kept
 }
 
-fn into_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Failure> {
+fn into_stream(upgraded: Upgraded) -> Result<(Stream, Bytes), Failure> {
     let parts = upgraded
-        .downcast::<TokioIo<TcpStream>>()
+        .downcast::<TokioIo<Asking>>()
         .map_err(|_| anyhow!("the upgraded connection is not the one that was dialled"))?;
-    Ok((parts.io.into_inner(), parts.read_buf))
+    Ok((parts.io.into_inner().into_inner(), parts.read_buf))
 }
 
 /// A connection that a client opened to us.
 #[derive(Debug)]
 pub struct ServerSide {
     /// The connection.
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// What came after the request, in the same packet.
     pub early: Bytes,
 }
@@ -137,11 +149,12 @@ pub async fn accept(stream: TcpStream) -> Option<ServerSide> {
         };
         std::future::ready(Ok::<_, std::convert::Infallible>(answer))
     });
-    let connection = server::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection = server::Builder::new()
+        .serve_connection(TokioIo::new(Asking::new(Stream::Tcp(stream))), service);
     let served = connection.with_upgrades().await;
     // Otherwise a client that never asked for the upgrade would be waited for.
     drop(give);
     served.ok()?;
-    let (stream, early) = into_tcp(take.await.ok()?.await.ok()?).ok()?;
+    let (stream, early) = into_stream(take.await.ok()?.await.ok()?).ok()?;
     Some(ServerSide { stream, early })
 }

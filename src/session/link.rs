@@ -28,6 +28,8 @@ pub struct Link<S> {
     pub outbox: Outbox,
     read_ended: bool,
     write_failed: bool,
+    /// Whether the stream may keep what was written: TLS does.
+    unflushed: bool,
 }
 
 /// Bytes that were received, and the decoder that reads them.
@@ -143,6 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             outbox: Outbox::new(role),
             read_ended: false,
             write_failed: false,
+            unflushed: false,
         }
     }
 
@@ -184,10 +187,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 Poll::Pending => return,
                 Poll::Ready(Ok(written)) if written > 0 => {
                     self.outbox.advance(written);
+                    self.unflushed = true;
                     moved.wrote = true;
                 }
                 // Reading goes on: what the peer said before is still to come.
                 Poll::Ready(_) => {
+                    self.write_failed = true;
+                    moved.wrote = true;
+                }
+            }
+        }
+        if self.unflushed && !self.write_failed {
+            match Pin::new(&mut self.stream).poll_flush(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(_)) => {
                     self.write_failed = true;
                     moved.wrote = true;
                 }

@@ -14,7 +14,7 @@ pub use progress::{Counts, show_progress};
 pub use write_out::{Facts, WriteOut};
 
 use crate::failure::Failure;
-use crate::handshake::{Refusal, Step};
+use crate::handshake::{Refusal, Step, TlsInfo};
 use crate::output::escape::{self, Layout};
 
 /// Bytes of a refusal's body that are shown without `-v`.
@@ -81,6 +81,10 @@ impl Voice {
                 format!("* resolved to {}", list.join(", "))
             }
             Step::Connected(peer) => format!("* connected to {peer}"),
+            Step::Attached(socket) => {
+                format!("* connected to {}", escape::one_line(&socket.display().to_string()))
+            }
+            Step::Secured(info) => secured(info),
             Step::Request(location, headers) => {
                 let mut text = format!("> GET {} HTTP/1.1", location.resource);
                 push_headers(&mut text, '>', headers);
@@ -114,6 +118,20 @@ impl Voice {
         }
         text
     }
+}
+
+fn secured(info: &TlsInfo) -> String {
+    let protocol = info.protocol.as_deref().map(|name| format!(", {}", escape::one_line(name)));
+    let mut text = format!("* {}, {}", info.version, info.cipher);
+    text.push_str(&protocol.unwrap_or_default());
+    for (depth, certificate) in info.chain.iter().enumerate() {
+        text.push_str(&format!("\n* certificate {depth}: {certificate}"));
+    }
+    text.push_str(match info.verified {
+        true => "\n* the certificate is trusted",
+        false => "\n* the certificate is not verified (-k)",
+    });
+    text
 }
 
 /// As names of headers go over the wire.

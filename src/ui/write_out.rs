@@ -60,6 +60,8 @@ pub struct Facts {
     pub resolved: Option<Duration>,
     /// TCP was connected.
     pub connected: Option<Duration>,
+    /// TLS was agreed on.
+    pub secured: Option<Duration>,
     /// The upgrade was answered.
     pub upgraded: Option<Duration>,
     /// The first message came.
@@ -189,7 +191,7 @@ fn values(facts: &Facts) -> Map<String, Value> {
         "time_namelookup" => seconds(facts.resolved),
         "time_connect" => seconds(facts.connected),
         // There is no TLS handshake on ws://; curl says 0 then.
-        "time_appconnect" => seconds(None),
+        "time_appconnect" => seconds(facts.secured),
         "time_upgrade" => seconds(facts.upgraded),
         "time_first_message" => seconds(facts.first_message),
         "time_total" => seconds(Some(facts.total)),

@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
 mod frame;
+mod front;
 mod output;
 mod peer;
 mod run;
@@ -14,6 +15,7 @@ pub use frame::{
     BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, binary, close, close_without_code, frame,
     header, ping, pong, text,
 };
+pub use front::{Authority, Manner, front};
 pub use output::{Output, Wanted, dies_by, ends};
 pub use peer::{Message, Peer, Seen, Wire};
 pub use run::{Run, Running, run};

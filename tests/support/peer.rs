@@ -320,6 +320,11 @@ impl Wire {
     /// The same for what need not be frames.
     pub fn end_whatever_comes(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
+        self.bytes_until_gone();
+    }
+
+    /// Reads what need not be frames until the program is gone.
+    pub fn bytes_until_gone(&mut self) {
         let mut buffer = [0; 4096];
         loop {
             match self.stream.read(&mut buffer) {

@@ -1,0 +1,67 @@
+//! From the flags and the environment to what is asked of TLS.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use crate::cli::TlsArgs;
+use crate::failure::Failure;
+use crate::handshake::{Pin, Pins, TlsOptions, TlsVersion};
+
+/// What is asked of TLS.
+///
+/// # Errors
+/// A combination that cannot be, or a file that cannot be read.
+pub fn tls_options(arguments: TlsArgs) -> Result<TlsOptions, Failure> {
+    let given = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let (mut ca_file, mut ca_folder) = (arguments.cacert, arguments.capath);
+    if ca_file.is_none() && ca_folder.is_none() {
+        ca_file = given("CURL_CA_BUNDLE");
+    }
+    if ca_file.is_none() && ca_folder.is_none() {
+        (ca_file, ca_folder) = (given("SSL_CERT_FILE"), given("SSL_CERT_DIR"));
+    }
+    let least = if arguments.tls13 { TlsVersion::Tls13 } else { TlsVersion::Tls12 };
+    if arguments.tls_max.is_some_and(|most| most < least) {
+        return Err(Failure::usage(
+            "--tls-max leaves no version of TLS with --tlsv1.3",
+            "leave one of them out",
+        ));
+    }
+    let pins = match arguments.pins {
+        None => Vec::new(),
+        Some(Pins::Hashes(pins)) => pins,
+        Some(Pins::File(file)) => vec![pin_in(&file)?],
+    };
+    Ok(TlsOptions {
+        ca_file,
+        ca_folder,
+        insecure: arguments.insecure,
+        certificate: arguments.certificate,
+        key: arguments.key,
+        pins,
+        least,
+        most: arguments.tls_max,
+        server_name: arguments.tls_server_name,
+        key_log: given("SSLKEYLOGFILE").is_some(),
+    })
+}
+
+fn pin_in(file: &Path) -> Result<Pin, Failure> {
+    let name = || format!("the public key in {}", file.display());
+    let bytes = std::fs::read(file).map_err(|error| Failure::ReadInput { name: name(), error })?;
+    let key = match SubjectPublicKeyInfoDer::from_pem_slice(&bytes) {
+        Ok(key) => key.to_vec(),
+        // A SEQUENCE, as every public key in DER.
+        Err(_) if bytes.first() == Some(&0x30) => bytes,
+        Err(_) => {
+            return Err(Failure::usage(
+                format!("{} has no public key", file.display()),
+                "make one with: openssl x509 -in CERTIFICATE -noout -pubkey",
+            ));
+        }
+    };
+    Ok(Pin::of(&key))
+}

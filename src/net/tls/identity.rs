@@ -1,0 +1,80 @@
+//! Who we are: our certificate and its key.
+
+use std::path::Path;
+
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::handshake::TlsFault;
+
+/// How a key in a form that is not read here is turned into one that is.
+const DECRYPT: &str = "take the password off with: openssl pkey -in KEY -out plain.pem";
+const FROM_PKCS12: &str = "turn it into PEM with: openssl pkcs12 -in FILE -nodes -out plain.pem";
+
+/// Reads the certificate with those that have signed it, and the key, which may be in the same file.
+///
+/// # Errors
+/// What is wrong with a file.
+pub fn load(
+    certificate: &Path,
+    key: Option<&Path>,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsFault> {
+    let bytes = read(certificate)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let chain = chain.map_err(|error| not_pem(certificate, &bytes, &error))?;
+    if chain.is_empty() {
+        return Err(nothing(certificate, &bytes, "no certificate", "-----BEGIN CERTIFICATE-----"));
+    }
+    let (key_file, bytes) = match key {
+        Some(file) => (file, read(file)?),
+        None => (certificate, bytes),
+    };
+    match PrivateKeyDer::from_pem_slice(&bytes) {
+        Ok(key) => Ok((chain, key)),
+        Err(pem::Error::NoItemsFound) => {
+            Err(nothing(key_file, &bytes, "no private key", "-----BEGIN PRIVATE KEY-----"))
+        }
+        Err(error) => Err(not_pem(key_file, &bytes, &error)),
+    }
+}
+
+/// What it means that the two cannot be used.
+pub fn unusable(certificate: &Path, error: &rustls::Error) -> TlsFault {
+    let what = match error {
+        rustls::Error::InconsistentKeys(_) => "does not belong to the key".into(),
+        error => format!("cannot be used: {error}"),
+    };
+    wrong(certificate, what, Some("the key of a certificate is given with --key FILE"))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, TlsFault> {
+    std::fs::read(file).map_err(|error| wrong(file, format!("cannot be read: {error}"), None))
+}
+
+fn nothing(file: &Path, bytes: &[u8], lacks: &str, begins: &str) -> TlsFault {
+    let text = String::from_utf8_lossy(bytes);
+    if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        || text.contains("Proc-Type: 4,ENCRYPTED")
+    {
+        return wrong(file, "holds a key with a password", Some(DECRYPT));
+    }
+    // PKCS#12 and everything else in DER begins with a SEQUENCE of a length in two bytes.
+    if bytes.starts_with(&[0x30, 0x82]) {
+        return wrong(file, "is not PEM (it may be PKCS#12 or DER)", Some(FROM_PKCS12));
+    }
+    let hint = format!("PEM is text with a line {begins}");
+    TlsFault::Identity { file: file.to_owned(), what: format!("holds {lacks}"), hint: Some(hint) }
+}
+
+fn not_pem(file: &Path, bytes: &[u8], error: &pem::Error) -> TlsFault {
+    match nothing(file, bytes, "", "") {
+        known @ TlsFault::Identity { hint: Some(_), .. } if bytes.starts_with(&[0x30, 0x82]) => {
+            known
+        }
+        _ => wrong(file, format!("cannot be read as PEM: {error}"), None),
+    }
+}
+
+fn wrong(file: &Path, what: impl Into<String>, hint: Option<&str>) -> TlsFault {
+    TlsFault::Identity { file: file.to_owned(), what: what.into(), hint: hint.map(Into::into) }
+}

@@ -1,0 +1,186 @@
+//! TLS, by rustls with ring: from an open stream to one that nobody else reads. What is asked of it is
+//! in `handshake::tls`.
+
+mod authorities;
+mod identity;
+mod verifier;
+
+use std::io;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use rustls::client::{ClientConfig, Resumption};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::ServerName;
+use rustls::version::{TLS12, TLS13};
+use rustls::{AlertDescription, KeyLogFile, SupportedProtocolVersion};
+use tokio_rustls::TlsConnector;
+use url::Host;
+
+use super::stream::{Asking, Stream};
+use crate::failure::{Failure, root_cause};
+use crate::handshake::{Certificate, Location, TlsFault, TlsInfo, TlsOptions, TlsVersion};
+use verifier::{Verifier, Wrong};
+
+/// Everything that is made before there is a connection.
+#[derive(Debug)]
+pub struct Tls {
+    config: Arc<ClientConfig>,
+    verifier: Arc<Verifier>,
+    name: ServerName<'static>,
+    address: String,
+}
+
+impl Tls {
+    /// Makes ready for TLS with the server at `location`: reads certificates and keys, which may take
+    /// some milliseconds.
+    ///
+    /// # Errors
+    /// What is wrong with a file.
+    pub fn prepare(location: &Location, options: &TlsOptions) -> Result<Tls, Failure> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = Arc::new(Verifier::new(options, &provider)?);
+        let name = server_name(location, options)?;
+        let config = config(options, provider, Arc::clone(&verifier))?;
+        Ok(Tls { config: Arc::new(config), verifier, name, address: location.address() })
+    }
+
+    /// Speaks TLS over `stream`.
+    ///
+    /// # Errors
+    /// The handshake failed, or the server is not to be trusted.
+    pub async fn connect(&self, stream: Stream) -> Result<(Stream, TlsInfo), Failure> {
+        let connector = TlsConnector::from(Arc::clone(&self.config));
+        let connected = connector.connect(self.name.clone(), Asking::new(stream)).await;
+        let stream = connected.map_err(|error| self.fault(&error))?;
+        let info = self.info(stream.get_ref().1);
+        Ok((Stream::Tls(Box::new(stream)), info))
+    }
+
+    fn info(&self, session: &rustls::ClientConnection) -> TlsInfo {
+        let version = match session.protocol_version() {
+            Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            _ => "TLSv1.3",
+        };
+        let cipher = session.negotiated_cipher_suite();
+        let cipher = cipher.and_then(|cipher| cipher.suite().as_str()).unwrap_or("?");
+        let chain = session.peer_certificates().unwrap_or_default();
+        TlsInfo {
+            version: version.into(),
+            cipher: cipher.into(),
+            protocol: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into()),
+            chain: chain.iter().filter_map(|der| Certificate::parse(der)).collect(),
+            verified: self.verifier.verifies(),
+        }
+    }
+
+    fn fault(&self, error: &io::Error) -> TlsFault {
+        let address = self.address.clone();
+        match self.verifier.wrong() {
+            Some(Wrong::Untrusted { why, certificate }) => {
+                TlsFault::Untrusted { address, why, certificate: certificate.map(Box::new) }
+            }
+            Some(Wrong::Key(key)) => TlsFault::Pinned { address, key },
+            None => handshake_fault(address, error),
+        }
+    }
+}
+
+fn server_name(location: &Location, options: &TlsOptions) -> Result<ServerName<'static>, Failure> {
+    let name = match (&options.server_name, &location.host) {
+        (Some(name), _) => name.clone(),
+        (None, Host::Ipv6(address)) => address.to_string(),
+        (None, host) => host.to_string(),
+    };
+    let hint = "it is a host's name or an address, without a port";
+    ServerName::try_from(name.trim_end_matches('.').to_owned())
+        .map_err(|_| Failure::usage(format!("{name:?} cannot be the name of a TLS server"), hint))
+}
+
+fn config(
+    options: &TlsOptions,
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<Verifier>,
+) -> Result<ClientConfig, Failure> {
+    let known: [(TlsVersion, &SupportedProtocolVersion); 2] =
+        [(TlsVersion::Tls12, &TLS12), (TlsVersion::Tls13, &TLS13)];
+    let most = options.most.unwrap_or(TlsVersion::Tls13);
+    let wanted = known.into_iter().filter(|(version, _)| (options.least..=most).contains(version));
+    let versions: Vec<_> = wanted.map(|(_, version)| version).collect();
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&versions)
+        .context("TLS has no version left")?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match &options.certificate {
+        None => builder.with_no_client_auth(),
+        Some(file) => {
+            let (chain, key) = identity::load(file, options.key.as_deref())?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| identity::unusable(file, &error))?
+        }
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.resumption = Resumption::disabled();
+    if options.key_log {
+        config.key_log = Arc::new(KeyLogFile::new());
+    }
+    Ok(config)
+}
+
+/// What an error means that came before the upgrade was answered.
+pub fn handshake_fault(address: String, error: &io::Error) -> TlsFault {
+    use rustls::Error as E;
+    let of_tls = error.get_ref().and_then(|inner| inner.downcast_ref::<E>());
+    let hint = match of_tls {
+        Some(E::InvalidMessage(_)) => {
+            Some("what answers does not speak TLS: is it a ws:// server?")
+        }
+        Some(E::AlertReceived(AlertDescription::CertificateRequired)) => {
+            Some("the server wants to know who we are: --cert FILE, --key FILE")
+        }
+        Some(E::AlertReceived(
+            AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied,
+        )) => Some("the server does not accept our certificate: --cert FILE, --key FILE"),
+        Some(E::AlertReceived(AlertDescription::ProtocolVersion))
+        | Some(E::PeerIncompatible(_)) => Some(
+            "TLS 1.2 and 1.3 are spoken here; does --tls-max or --tlsv1.3 exclude the server's?",
+        ),
+        Some(E::AlertReceived(AlertDescription::UnrecognisedName)) => {
+            Some("the server does not know this name: another one with --tls-server-name")
+        }
+        _ => None,
+    };
+    let reason = match of_tls {
+        Some(E::AlertReceived(alert)) => {
+            format!("the server says {}", words(&format!("{alert:?}")))
+        }
+        Some(E::InvalidMessage(_)) => "the answer is not TLS".into(),
+        _ if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the server ended the connection".into()
+        }
+        _ => root_cause(error),
+    };
+    TlsFault::Handshake { address, reason, hint }
+}
+
+/// `CertificateRequired` as words.
+fn words(name: &str) -> String {
+    let mut words = String::new();
+    let mut before = 'A';
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !before.is_ascii_uppercase() {
+            words.push(' ');
+        }
+        words.push(c.to_ascii_lowercase());
+        before = c;
+    }
+    words
+}
