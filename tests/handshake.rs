@@ -504,11 +504,40 @@ fn the_peer_sees_what_the_flags_ask_for() {
         (&["--user-agent", "tester/2.0"], "User-Agent", "tester/2.0"),
         (&["-u", "user:pass:word"], "Authorization", "Basic dXNlcjpwYXNzOndvcmQ="),
         (&["--user", "us\u{e9}r:"], "Authorization", "Basic dXPDqXI6"),
+        (&["--oauth2-bearer", "a.b-c"], "Authorization", "Bearer a.b-c"),
     ];
     for (flags, name, value) in cases {
         let seen = seen_by_the_peer(Peer::url, flags);
         assert_eq!(seen.header(name).as_deref(), Some(*value), "{flags:?}");
     }
+}
+
+#[test]
+fn headers_in_a_file_are_those_of_its_lines_and_secrets_are_not_shown() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("headers");
+    let argument = format!("@{}", path.display());
+    std::fs::write(&path, "X-A: 1\r\n\nAuthorization: Bearer hidden\nUser-Agent:\n").unwrap();
+    let seen = seen_by_the_peer(Peer::url, &["-H", &argument]);
+    assert_eq!(seen.header("X-A").as_deref(), Some("1"));
+    assert_eq!(seen.header("Authorization").as_deref(), Some("Bearer hidden"));
+    assert_eq!(seen.header("User-Agent"), None);
+
+    let peer = changing(|answer| answer);
+    let output = run(["listen", "-v", "-H", &argument, &peer.url()]).output();
+    output.check(ends(0).printing("one\n").saying(&["> Authorization: (redacted)"]));
+    assert!(!output.stderr_text().contains("hidden"), "{}", output.report());
+    peer.seen();
+
+    std::fs::write(&path, "X-A: 1\nno header\n").unwrap();
+    let output = run(["listen", "-H", &argument, "ws://127.0.0.1:1/"]).output();
+    output.check(ends(2).saying(&["headers, line 2: there is no colon"]));
+    std::fs::remove_file(&path).unwrap();
+    let output = run(["listen", "-H", &argument, "ws://127.0.0.1:1/"]).output();
+    output.check(ends(26).saying(&["headers: No such file"]));
+    let output = run(["listen", "--oauth2-bearer", "hid\nden", "ws://127.0.0.1:1/"]).output();
+    output.check(ends(2).saying(&["--oauth2-bearer: the token has a character"]));
+    assert!(!output.stderr_text().contains("hid"), "{}", output.report());
 }
 
 #[test]

@@ -19,7 +19,7 @@ use message::RecordArgs;
 pub use message::{Data, FramingArgs, MessageArgs};
 pub use network::NetworkArgs;
 pub use output::OutputArgs;
-pub use request::RequestArgs;
+pub use request::{Header, RequestArgs};
 pub use tls::TlsArgs;
 
 /// Connect the standard streams to a WebSocket, as curl does for HTTP

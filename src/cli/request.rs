@@ -1,6 +1,7 @@
 //! Flags about the server: where it is and what the opening handshake says.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 
 use clap::Args;
 use hyper::header::HeaderValue;
@@ -17,9 +18,12 @@ pub struct RequestArgs {
 
     /// Send a request header, as in curl: 'Name: value'; 'Name:' takes one away, 'Name;' sends an
     /// empty one. May be repeated
-    #[arg(short = 'H', long = "header", value_name = "HEADER", help_heading = "Request",
-          allow_hyphen_values = true, value_parser = HeaderLine::parse)]
-    pub headers: Vec<HeaderLine>,
+    ///
+    /// @FILE is a file with a header in each line, which keeps secrets off the command line. Example:
+    /// wspipe listen -H @headers.txt ws://localhost:9000/
+    #[arg(short = 'H', long = "header", value_name = "HEADER|@FILE", help_heading = "Request",
+          allow_hyphen_values = true, value_parser = header)]
+    pub headers: Vec<Header>,
 
     /// Send this Origin header
     #[arg(long, value_name = "ORIGIN", help_heading = "Request", value_parser = header_value)]
@@ -40,6 +44,18 @@ pub struct RequestArgs {
           allow_hyphen_values = true, value_parser = credentials)]
     pub user: Option<Credentials>,
 
+    /// Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)
+    ///
+    /// Others on this machine may see the command line: -H @FILE keeps a token off it.
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        help_heading = "Request",
+        conflicts_with = "user",
+        allow_hyphen_values = true
+    )]
+    pub oauth2_bearer: Option<String>,
+
     /// The way to the server.
     #[command(flatten)]
     pub network: NetworkArgs,
@@ -47,6 +63,22 @@ pub struct RequestArgs {
     /// How TLS is spoken.
     #[command(flatten)]
     pub tls: TlsArgs,
+}
+
+/// `-H` as it is typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Header {
+    /// A header.
+    Line(HeaderLine),
+    /// A file with a header in each line.
+    File(PathBuf),
+}
+
+fn header(typed: &str) -> Result<Header, String> {
+    match typed.strip_prefix('@') {
+        Some(file) => Ok(Header::File(file.into())),
+        None => HeaderLine::parse(typed).map(Header::Line),
+    }
 }
 
 fn credentials(typed: &str) -> Result<Credentials, Infallible> {

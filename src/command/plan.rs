@@ -9,14 +9,16 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use hyper::header::HeaderValue;
+
 use super::sources::Sources;
 use super::trust::tls_options;
 use crate::cli::{
-    AfterInputArgs, ConnectArgs, EndArgs, FramingArgs, ListenArgs, OutputArgs, PipeArgs,
+    AfterInputArgs, ConnectArgs, EndArgs, FramingArgs, Header, ListenArgs, OutputArgs, PipeArgs,
     RequestArgs, SendArgs,
 };
 use crate::failure::Failure;
-use crate::handshake::{Request, Target, TargetError};
+use crate::handshake::{HeaderLine, Request, Target, TargetError};
 use crate::input::reader::Origin;
 use crate::input::{Feed, Framing};
 use crate::net::{How, Limits};
@@ -199,11 +201,12 @@ fn assemble(
             },
             tls: tls_options(request.tls)?,
             request: Request {
-                headers: request.headers,
+                headers: header_lines(request.headers)?,
                 origin: request.origin,
                 subprotocols: request.subprotocols,
                 user_agent: request.user_agent,
                 credentials: request.user,
+                bearer: request.oauth2_bearer.as_deref().map(bearer).transpose()?,
             },
         },
         feed: Feed::new(sources.messages),
@@ -217,6 +220,40 @@ fn assemble(
     };
     let max_time = end.max_time.and_then(limit);
     Ok(Plan { talk, encoding, output_name, output: destination, max_time, write_out })
+}
+
+/// The headers of `-H`, those in files too.
+fn header_lines(given: Vec<Header>) -> Result<Vec<HeaderLine>, Failure> {
+    let mut lines = Vec::new();
+    for header in given {
+        match header {
+            Header::Line(line) => lines.push(line),
+            Header::File(file) => {
+                let name = file.display().to_string();
+                let text = fs::read_to_string(&file)
+                    .map_err(|error| Failure::ReadInput { name: name.clone(), error })?;
+                for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty())
+                {
+                    let parsed = HeaderLine::parse(line).map_err(|what| {
+                        let place = format!("-H @{name}, line {}: {what}", number + 1);
+                        Failure::usage(place, "the file has a header in each line")
+                    })?;
+                    lines.push(parsed);
+                }
+            }
+        }
+    }
+    Ok(lines)
+}
+
+/// The value of the Authorization header for a token, which no error shows.
+fn bearer(token: &str) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
+        let what = "--oauth2-bearer: the token has a character that no header may have";
+        Failure::usage(what, "is there a newline at its end?")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// 0 on a limit means none.

@@ -102,6 +102,8 @@ pub struct Request {
     pub user_agent: Option<HeaderValue>,
     /// `-u`.
     pub credentials: Option<Credentials>,
+    /// `--oauth2-bearer`: the whole value of the header.
+    pub bearer: Option<HeaderValue>,
 }
 
 impl Request {
@@ -124,7 +126,11 @@ impl Request {
         if !self.subprotocols.is_empty() {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, value(&self.subprotocols.join(", ")));
         }
-        if let Some(credentials) = self.credentials.as_ref().or(location.credentials.as_ref()) {
+        if let Some(bearer) = &self.bearer {
+            headers.insert(AUTHORIZATION, bearer.clone());
+        } else if let Some(credentials) =
+            self.credentials.as_ref().or(location.credentials.as_ref())
+        {
             headers.insert(AUTHORIZATION, credentials.header());
         }
         self.apply_header_lines(&mut headers);
