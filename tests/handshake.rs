@@ -513,6 +513,23 @@ fn the_peer_sees_what_the_flags_ask_for() {
 }
 
 #[test]
+fn i_shows_the_answer_and_nothing_else() {
+    let peer = changing(|answer| answer.replace("\r\n\r\n", "\r\nX-A: 1\r\n\r\n"));
+    let output = run(["listen", "-i", &peer.url()]).output();
+    let says = ["< HTTP/1.1 101 Switching Protocols", "< X-A: 1"];
+    output.check(ends(0).printing("one\n").saying(&says));
+    assert!(!output.stderr_text().contains('>'), "{}", output.report());
+    peer.seen();
+
+    let body = "x".repeat(3000);
+    let head = "HTTP/1.1 403 Forbidden\r\nContent-Length: 3000\r\n\r\n";
+    let peer = answering(format!("{head}{body}"));
+    let output = run(["listen", "-i", &peer.url()]).output();
+    output.check(ends(22).saying(&["< HTTP/1.1 403 Forbidden", "< Content-Length: 3000", &body]));
+    peer.seen();
+}
+
+#[test]
 fn headers_in_a_file_are_those_of_its_lines_and_secrets_are_not_shown() {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("headers");

@@ -53,6 +53,11 @@ pub struct OutputArgs {
     #[arg(short = 'S', long, help_heading = "Output")]
     pub show_error: bool,
 
+    /// Show the server's answer to the opening handshake on stderr: its status and headers, and all of
+    /// the body of a refusal, up to 64 KiB
+    #[arg(short = 'i', long, help_heading = "Output")]
+    pub include: bool,
+
     /// Show the opening handshake, and the closing line on success too, as at a terminal
     #[arg(short = 'v', long, help_heading = "Output")]
     pub verbose: bool,

@@ -26,7 +26,7 @@ use run::Opening;
 pub fn dispatch(cli: Cli, start: Instant) -> Exit {
     match cli.command {
         Task::Serve(arguments) => {
-            let voice = Voice { silent: false, show_error: false, verbose: false };
+            let voice = Voice { silent: false, show_error: false, verbose: false, include: false };
             on_runtime(serve::serve(arguments)).unwrap_or_else(|failure| {
                 Words::of(voice.failure(&failure)).say();
                 exit::of_failure(&failure)
@@ -59,6 +59,7 @@ impl Said {
             silent: arguments.silent,
             show_error: arguments.show_error,
             verbose: arguments.verbose,
+            include: arguments.include,
         };
         Said { voice, write_out: arguments.write_out.clone() }
     }

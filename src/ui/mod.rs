@@ -29,6 +29,8 @@ pub struct Voice {
     pub show_error: bool,
     /// `-v`.
     pub verbose: bool,
+    /// `-i`: the answer to the opening handshake is shown.
+    pub include: bool,
 }
 
 impl Voice {
@@ -72,7 +74,8 @@ impl Voice {
 
     /// `-v`: a step of the opening.
     pub fn step(self, step: &Step) -> String {
-        if !self.verbose {
+        let shown = self.verbose || self.include && matches!(step, Step::Answer(_));
+        if !shown {
             return String::new();
         }
         let mut text = match step {
@@ -102,7 +105,7 @@ impl Voice {
 
     fn refusal(self, refusal: &Refusal) -> String {
         let mut text = String::new();
-        let shown = if self.verbose {
+        let shown = if self.verbose || self.include {
             refusal.body.len()
         } else {
             push_headers(&mut text, '<', &refusal.headers);
@@ -114,7 +117,7 @@ impl Voice {
             escape::bytes(&mut text, line.strip_suffix(b"\r").unwrap_or(line), Layout::OneLine);
         }
         if shown < refusal.body.len() {
-            text.push_str("\n< … (more with -v)");
+            text.push_str("\n< … (more with -i)");
         }
         text
     }
