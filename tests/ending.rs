@@ -525,17 +525,22 @@ fn listen_does_not_read_stdin() {
     }
 }
 
+/// A server that says one thing and expects us to go away.
+fn that_is_left() -> Peer {
+    Peer::start(|wire| {
+        wire.accept();
+        wire.send(text("one"));
+        wire.expect_close(1001);
+        wire.send(close(1001, ""));
+        wire.end();
+    })
+}
+
 #[test]
 fn a_signal_sends_going_away_and_ends_the_process() {
     for (signal, number) in [(Signal::INT, SIGINT), (Signal::TERM, SIGTERM)] {
         for command in ["listen", "send", "connect"] {
-            let peer = Peer::start(|wire| {
-                wire.accept();
-                wire.send(text("one"));
-                wire.expect_close(1001);
-                wire.send(close(1001, ""));
-                wire.end();
-            });
+            let peer = that_is_left();
             let running = run([command, &peer.url()]).stdin_held().start();
             running.wait_for_stdout("one\n");
             running.signal(signal);
@@ -583,13 +588,7 @@ fn what_came_before_the_time_was_over_is_printed_though_stdout_was_full() {
 fn a_signal_comes_before_the_end_of_input_that_it_brings_about() {
     // Ctrl-C ends what fills the pipe, too; which of the two is noticed first is a matter of luck.
     for _ in 0..20 {
-        let peer = Peer::start(|wire| {
-            wire.accept();
-            wire.send(text("one"));
-            wire.expect_close(1001);
-            wire.send(close(1001, ""));
-            wire.end();
-        });
+        let peer = that_is_left();
         let mut running = run(["send", &peer.url()]).stdin_held().start();
         running.wait_for_stdout("one\n");
         running.signal(Signal::INT);

@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use support::{Authority, Manner, Peer, close, ends, front, run, text};
+use support::{Authority, Identity, Manner, Peer, close, ends, front, run, text};
 
 /// A server behind TLS that says one thing.
 fn saying(word: &'static str) -> Peer {
@@ -13,6 +13,12 @@ fn saying(word: &'static str) -> Peer {
         wire.try_send([text(word), close(1000, "")].concat());
         wire.end_whatever_comes();
     })
+}
+
+/// The URL, at localhost, of a server that says this behind TLS with such a certificate.
+fn behind(identity: Identity, word: &'static str) -> String {
+    let address = front(identity, Manner::default(), saying(word).address);
+    format!("wss://localhost:{}/", address.port())
 }
 
 /// The URL of a server behind TLS with a certificate for localhost, and its authority.
@@ -78,8 +84,7 @@ fn a_certificate_that_is_not_trusted_is_60_and_says_why() {
         }),
     ];
     for (case, identity, authorities, why) in cases {
-        let address = front(identity, Manner::default(), saying("never").address);
-        let url = format!("wss://localhost:{}/", address.port());
+        let url = behind(identity, "never");
         let mut args = vec!["listen", &url];
         let file = authority.path(authorities);
         if !authorities.is_empty() {
@@ -109,14 +114,12 @@ fn k_trusts_anybody_but_not_another_key_than_the_pinned_one() {
     let authority = Authority::new();
     let identity = authority.sign("server", &["localhost"]);
     let again = identity.clone();
-    let address = front(identity, Manner::default(), saying("never").address);
-    let url = format!("wss://localhost:{}/", address.port());
+    let url = behind(identity, "never");
     let output = run(["listen", "-k", "--pinnedpubkey", key, &url]).output();
     let said = String::from_utf8(output.stderr.clone()).unwrap();
     output.check(ends(90).saying(&["is not the pinned one"]));
     let key = said.split("it is ").nth(1).unwrap().lines().next().unwrap();
-    let address = front(again, Manner::default(), saying("pinned").address);
-    let url = format!("wss://localhost:{}/", address.port());
+    let url = behind(again, "pinned");
     let pins = format!("{pin};{key}");
     run(["listen", "-k", "--pinnedpubkey", &pins, &url])
         .output()
@@ -128,8 +131,7 @@ fn a_certificate_that_is_given_is_trusted_as_it_is() {
     let authority = Authority::new();
     let identity = authority.self_signed("self", &["localhost"]);
     let again = identity.clone();
-    let address = front(identity, Manner::default(), saying("hello").address);
-    let url = format!("wss://localhost:{}/", address.port());
+    let url = behind(identity, "hello");
     let file = authority.path("self.pem");
     run(["listen", "--cacert", &file, &url]).output().check(ends(0).printing("hello\n"));
 

@@ -72,10 +72,14 @@ impl Voice {
         text
     }
 
-    /// `-v`: a step of the opening.
+    /// Whether the answer to the opening handshake is shown.
+    fn shows_answer(self) -> bool {
+        self.verbose || self.include
+    }
+
+    /// `-v` and `-i`: a step of the opening.
     pub fn step(self, step: &Step) -> String {
-        let shown = self.verbose || self.include && matches!(step, Step::Answer(_));
-        if !shown {
+        if !(self.verbose || self.shows_answer() && matches!(step, Step::Answer(_))) {
             return String::new();
         }
         let mut text = match step {
@@ -105,7 +109,7 @@ impl Voice {
 
     fn refusal(self, refusal: &Refusal) -> String {
         let mut text = String::new();
-        let shown = if self.verbose || self.include {
+        let shown = if self.shows_answer() {
             refusal.body.len()
         } else {
             push_headers(&mut text, '<', &refusal.headers);

@@ -15,7 +15,7 @@ pub use frame::{
     BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, binary, close, close_without_code, frame,
     header, ping, pong, text,
 };
-pub use front::{Authority, Manner, front};
+pub use front::{Authority, Identity, Manner, front};
 pub use output::{Output, Wanted, dies_by, ends};
 pub use peer::{Message, Peer, Seen, Wire};
 pub use run::{Run, Running, run};

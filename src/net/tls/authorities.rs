@@ -24,9 +24,7 @@ pub struct Authorities {
 pub fn load(options: &TlsOptions) -> Result<Authorities, TlsFault> {
     let (file, folder) = (options.ca_file.as_deref(), options.ca_folder.as_deref());
     if let Some(given) = file.or(folder) {
-        let found = load_certs_from_paths(file, folder);
-        let authorities = authorities(found, given)?;
-        return Ok(Authorities { given: authorities.given, ..authorities });
+        return authorities(load_certs_from_paths(file, folder), given);
     }
     let system = system();
     let found = match &system {

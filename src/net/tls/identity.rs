@@ -5,6 +5,7 @@ use std::path::Path;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::failure::root_cause;
 use crate::handshake::TlsFault;
 
 /// How a key in a form that is not read here is turned into one that is.
@@ -21,7 +22,7 @@ pub fn load(
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsFault> {
     let bytes = read(certificate)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
-    let chain = chain.map_err(|error| not_pem(certificate, &bytes, &error))?;
+    let chain = chain.map_err(|error| unreadable(certificate, &bytes, &error))?;
     if chain.is_empty() {
         return Err(nothing(certificate, &bytes, "no certificate", "-----BEGIN CERTIFICATE-----"));
     }
@@ -34,7 +35,7 @@ pub fn load(
         Err(pem::Error::NoItemsFound) => {
             Err(nothing(key_file, &bytes, "no private key", "-----BEGIN PRIVATE KEY-----"))
         }
-        Err(error) => Err(not_pem(key_file, &bytes, &error)),
+        Err(error) => Err(unreadable(key_file, &bytes, &error)),
     }
 }
 
@@ -48,31 +49,39 @@ pub fn unusable(certificate: &Path, error: &rustls::Error) -> TlsFault {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, TlsFault> {
-    std::fs::read(file).map_err(|error| wrong(file, format!("cannot be read: {error}"), None))
+    std::fs::read(file)
+        .map_err(|error| wrong(file, format!("cannot be read: {}", root_cause(&error)), None))
 }
 
+/// What it means that there is nothing of what was looked for.
 fn nothing(file: &Path, bytes: &[u8], lacks: &str, begins: &str) -> TlsFault {
     let text = String::from_utf8_lossy(bytes);
-    if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
-        || text.contains("Proc-Type: 4,ENCRYPTED")
-    {
+    let encrypted = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
+    if encrypted.iter().any(|mark| text.contains(mark)) {
         return wrong(file, "holds a key with a password", Some(DECRYPT));
     }
-    // PKCS#12 and everything else in DER begins with a SEQUENCE of a length in two bytes.
-    if bytes.starts_with(&[0x30, 0x82]) {
-        return wrong(file, "is not PEM (it may be PKCS#12 or DER)", Some(FROM_PKCS12));
+    if is_der(bytes) {
+        return not_pem(file);
     }
     let hint = format!("PEM is text with a line {begins}");
-    TlsFault::Identity { file: file.to_owned(), what: format!("holds {lacks}"), hint: Some(hint) }
+    wrong(file, format!("holds {lacks}"), Some(&hint))
 }
 
-fn not_pem(file: &Path, bytes: &[u8], error: &pem::Error) -> TlsFault {
-    match nothing(file, bytes, "", "") {
-        known @ TlsFault::Identity { hint: Some(_), .. } if bytes.starts_with(&[0x30, 0x82]) => {
-            known
-        }
-        _ => wrong(file, format!("cannot be read as PEM: {error}"), None),
+/// What an error of the reader means.
+fn unreadable(file: &Path, bytes: &[u8], error: &pem::Error) -> TlsFault {
+    if is_der(bytes) {
+        return not_pem(file);
     }
+    wrong(file, format!("cannot be read as PEM: {error}"), None)
+}
+
+fn not_pem(file: &Path) -> TlsFault {
+    wrong(file, "is not PEM (it may be PKCS#12 or DER)", Some(FROM_PKCS12))
+}
+
+/// PKCS#12 and everything else in DER begins with a SEQUENCE of a length in two bytes.
+fn is_der(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x30, 0x82])
 }
 
 fn wrong(file: &Path, what: impl Into<String>, hint: Option<&str>) -> TlsFault {
