@@ -67,7 +67,7 @@ _wspipe() {
             return 0
             ;;
         wspipe__subcmd__connect)
-            opts="-H -A -u -4 -6 -k -E -d -0 -o -w -s -S -i -v -N -f -n -m -h --header --origin --subprotocol --user-agent --user --oauth2-bearer --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --format --print0 --output --timestamps --write-out --silent --show-error --include --verbose --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --linger --wait --help"
+            opts="-H -A -u -4 -6 -x -U -k -E -d -0 -o -w -s -S -i -v -N -f -n -m -h --header --origin --subprotocol --user-agent --user --oauth2-bearer --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --format --print0 --output --timestamps --write-out --silent --show-error --include --verbose --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --linger --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -130,6 +130,34 @@ _wspipe() {
                     return 0
                     ;;
                 --keepalive-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -x)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -U)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --noproxy)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -399,7 +427,7 @@ _wspipe() {
             return 0
             ;;
         wspipe__subcmd__listen)
-            opts="-H -A -u -4 -6 -k -E -d -0 -o -w -s -S -i -v -N -f -n -m -h --header --origin --subprotocol --user-agent --user --oauth2-bearer --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --null --jsonl --format --print0 --output --timestamps --write-out --silent --show-error --include --verbose --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --help"
+            opts="-H -A -u -4 -6 -x -U -k -E -d -0 -o -w -s -S -i -v -N -f -n -m -h --header --origin --subprotocol --user-agent --user --oauth2-bearer --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --null --jsonl --format --print0 --output --timestamps --write-out --silent --show-error --include --verbose --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -462,6 +490,34 @@ _wspipe() {
                     return 0
                     ;;
                 --keepalive-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -x)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -U)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --noproxy)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -627,7 +683,7 @@ _wspipe() {
             return 0
             ;;
         wspipe__subcmd__send)
-            opts="-H -A -u -4 -6 -k -E -d -0 -o -w -s -S -i -v -N -f -n -m -h --header --origin --subprotocol --user-agent --user --oauth2-bearer --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --format --print0 --output --timestamps --write-out --silent --show-error --include --verbose --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --linger --wait --help"
+            opts="-H -A -u -4 -6 -x -U -k -E -d -0 -o -w -s -S -i -v -N -f -n -m -h --header --origin --subprotocol --user-agent --user --oauth2-bearer --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --format --print0 --output --timestamps --write-out --silent --show-error --include --verbose --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --linger --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -690,6 +746,34 @@ _wspipe() {
                     return 0
                     ;;
                 --keepalive-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -x)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -U)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --noproxy)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -35,7 +35,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s H -l header -d
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l origin -d 'Send this Origin header' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l subprotocol -d 'Offer a subprotocol. May be repeated, the preferred one first' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is empty' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is asked for at the terminal' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
@@ -43,6 +43,11 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l connect-to -d 
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l interface -d 'Go out by this network interface, or from this address' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s x -l proxy -d 'Go through this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http (without one), https, socks5 or socks5h; an empty one is no proxy' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s U -l proxy-user -d 'Log in at the proxy; without a colon, the password is asked for' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l proxy-header -d 'Send a header to the proxy, as -H does to the server. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l proxy-cacert -d 'Trust the authorities in this PEM file for the certificate of an https proxy' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l noproxy -d 'Go to these hosts without a proxy: names with those below them, addresses, networks, or *' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l cacert -d 'Trust the authorities in this PEM file, in place of the system\'s' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l capath -d 'Trust the authorities in the PEM files of this folder, in place of the system\'s' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s E -l cert -d 'Show this certificate to a server that asks for one: a PEM file, which may hold its key too' -r -F
@@ -86,6 +91,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l wait -d 'With 
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tcp-nodelay -d 'Send small packets at once; always so, as in curl'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l proxy-insecure -d 'Trust any certificate of an https proxy: for tests only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s k -l insecure -d 'Trust any certificate: for tests only, since anybody may be at the other end'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tlsv1.2 -d 'Speak TLS 1.2 or a later version, as is the default'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tlsv1.3 -d 'Speak TLS 1.3'
@@ -111,7 +117,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s H -l header -d 'S
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l origin -d 'Send this Origin header' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l subprotocol -d 'Offer a subprotocol. May be repeated, the preferred one first' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is empty' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is asked for at the terminal' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
@@ -119,6 +125,11 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l connect-to -d 'Co
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l interface -d 'Go out by this network interface, or from this address' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s x -l proxy -d 'Go through this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http (without one), https, socks5 or socks5h; an empty one is no proxy' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s U -l proxy-user -d 'Log in at the proxy; without a colon, the password is asked for' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l proxy-header -d 'Send a header to the proxy, as -H does to the server. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l proxy-cacert -d 'Trust the authorities in this PEM file for the certificate of an https proxy' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l noproxy -d 'Go to these hosts without a proxy: names with those below them, addresses, networks, or *' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l cacert -d 'Trust the authorities in this PEM file, in place of the system\'s' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l capath -d 'Trust the authorities in the PEM files of this folder, in place of the system\'s' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s E -l cert -d 'Show this certificate to a server that asks for one: a PEM file, which may hold its key too' -r -F
@@ -162,6 +173,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l wait -d 'With an 
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tcp-nodelay -d 'Send small packets at once; always so, as in curl'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l proxy-insecure -d 'Trust any certificate of an https proxy: for tests only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s k -l insecure -d 'Trust any certificate: for tests only, since anybody may be at the other end'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tlsv1.2 -d 'Speak TLS 1.2 or a later version, as is the default'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tlsv1.3 -d 'Speak TLS 1.3'
@@ -187,7 +199,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s H -l header -d 
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l origin -d 'Send this Origin header' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l subprotocol -d 'Offer a subprotocol. May be repeated, the preferred one first' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is empty' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is asked for at the terminal' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
@@ -195,6 +207,11 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l connect-to -d '
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l interface -d 'Go out by this network interface, or from this address' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s x -l proxy -d 'Go through this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http (without one), https, socks5 or socks5h; an empty one is no proxy' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s U -l proxy-user -d 'Log in at the proxy; without a colon, the password is asked for' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l proxy-header -d 'Send a header to the proxy, as -H does to the server. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l proxy-cacert -d 'Trust the authorities in this PEM file for the certificate of an https proxy' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l noproxy -d 'Go to these hosts without a proxy: names with those below them, addresses, networks, or *' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l cacert -d 'Trust the authorities in this PEM file, in place of the system\'s' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l capath -d 'Trust the authorities in the PEM files of this folder, in place of the system\'s' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s E -l cert -d 'Show this certificate to a server that asks for one: a PEM file, which may hold its key too' -r -F
@@ -232,6 +249,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ping-timeout -d
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l tcp-nodelay -d 'Send small packets at once; always so, as in curl'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l proxy-insecure -d 'Trust any certificate of an https proxy: for tests only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s k -l insecure -d 'Trust any certificate: for tests only, since anybody may be at the other end'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l tlsv1.2 -d 'Speak TLS 1.2 or a later version, as is the default'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l tlsv1.3 -d 'Speak TLS 1.3'

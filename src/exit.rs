@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 
 use crate::failure::Failure;
-use crate::handshake::TlsFault;
+use crate::handshake::{Hop, TlsFault};
 use crate::policy::ending::Unmet;
 use crate::wire::close::{ABNORMAL, NO_CODE};
 use crate::wire::{Close, Violation};
@@ -30,6 +30,8 @@ pub mod code {
     pub const URL: i32 = 3;
     /// The session ended well, but not as asked.
     pub const NOT_AS_ASKED: i32 = 4;
+    /// The proxy's name could not be resolved.
+    pub const RESOLVE_PROXY: i32 = 5;
     /// The host's name could not be resolved.
     pub const RESOLVE: i32 = 6;
     /// Could not connect or bind.
@@ -56,6 +58,8 @@ pub mod code {
     pub const AUTHORITIES: i32 = 77;
     /// The server has another key than the pinned one.
     pub const PINNED: i32 = 90;
+    /// The proxy gave no tunnel.
+    pub const PROXY: i32 = 97;
     /// A bug in wspipe.
     pub const BUG: i32 = 70;
 }
@@ -81,11 +85,12 @@ pub const TABLE: &[Row] = &[
     ),
     row("1", "a failure of no other kind"),
     row("2", "the command line is wrong"),
-    row("3", "a URL is malformed"),
+    row("3", "a URL is malformed, a proxy's included"),
     row(
         "4",
         "the session ended well but not as asked: an expectation or end condition was not met, or input stayed unsent",
     ),
+    row("5", "the proxy's name could not be resolved"),
     row("6", "the host's name could not be resolved"),
     row("7", "could not connect; serve: could not bind"),
     row(
@@ -106,6 +111,7 @@ pub const TABLE: &[Row] = &[
     row("70", "a bug in wspipe"),
     row("77", "the file of trusted authorities cannot be read"),
     row("90", "the server's public key is not the pinned one"),
+    row("97", "the proxy refused or broke its handshake"),
     row(
         "101-103, 107-114",
         "the session ended with that close code, drop a zero: 1008 is 108; a peer that breaks the protocol is closed with 1002 (102), invalid UTF-8 with 1007 (107), too big a message with 1009 (109)",
@@ -123,7 +129,8 @@ pub fn of_failure(failure: &Failure) -> Exit {
         Failure::Usage { .. } => code::USAGE,
         Failure::Other(_) => code::OTHER,
         Failure::Target(_) => code::URL,
-        Failure::Resolve { .. } => code::RESOLVE,
+        Failure::Resolve { hop: Hop::Proxy, .. } => code::RESOLVE_PROXY,
+        Failure::Resolve { hop: Hop::Server, .. } => code::RESOLVE,
         Failure::Connect { .. } | Failure::Bind { .. } => code::CONNECT,
         Failure::Tls(fault) => match fault {
             TlsFault::Handshake { .. } => code::TLS,
@@ -132,12 +139,14 @@ pub fn of_failure(failure: &Failure) -> Exit {
             TlsFault::Authorities { .. } => code::AUTHORITIES,
             TlsFault::Pinned { .. } => code::PINNED,
         },
+        Failure::Proxy(_) => code::PROXY,
         Failure::Handshake(_) => code::HANDSHAKE,
         Failure::Refused(_) => code::REFUSED,
         Failure::Output { .. } => code::OUTPUT,
         Failure::ReadInput { .. } | Failure::Input(_) => code::INPUT,
         Failure::TimeLimit(_) => code::TIME_LIMIT,
         Failure::PeerSilent(_) => code::PEER_SILENT,
+        Failure::Interrupted => return Exit::Signal(signal_hook::consts::SIGINT),
         Failure::BrokenPipe => return Exit::Signal(signal_hook::consts::SIGPIPE),
     })
 }
@@ -495,7 +504,8 @@ mod tests {
         for code in (1000..=4999).filter(|c| crate::wire::close::is_valid_on_wire(*c)) {
             assert!(code == 1000 || named(of_close_code(code)), "{code}");
         }
-        for code in [0, 1, 2, 3, 4, 6, 7, 8, 22, 23, 26, 28, 29, 35, 58, 60, 70, 77, 90, 106] {
+        for code in [0, 1, 2, 3, 4, 5, 6, 7, 8, 22, 23, 26, 28, 29, 35, 58, 60, 70, 77, 90, 97, 106]
+        {
             assert!(named(code), "{code}");
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::handshake::{HandshakeFault, Refusal, TargetError, TlsFault};
+use crate::handshake::{HandshakeFault, Hop, ProxyFault, Refusal, TargetError, TlsFault};
 use crate::input::InputError;
 use crate::output::escape::one_line;
 
@@ -25,10 +25,12 @@ pub enum Failure {
     #[error(transparent)]
     Target(#[from] TargetError),
     /// The host has no address.
-    #[error("cannot resolve {host}: {}", reason(.error))]
+    #[error("cannot resolve {}: {}", hop.named(.host), reason(.error))]
     Resolve {
         /// The host's name.
         host: String,
+        /// Whether it is a proxy's.
+        hop: Hop,
         /// What the resolver said.
         error: io::Error,
     },
@@ -39,7 +41,12 @@ pub enum Failure {
         address: String,
         /// What the operating system said.
         reason: String,
+        /// Whether the other side may be there: otherwise it said that nobody listens.
+        is_up: bool,
     },
+    /// The proxy does not lead to the server.
+    #[error(transparent)]
+    Proxy(#[from] ProxyFault),
     /// `serve` cannot listen.
     #[error("cannot listen on {address}: {}", reason(.error))]
     Bind {
@@ -68,6 +75,9 @@ pub enum Failure {
     /// The reader of our stdout has gone; told by a signal, not by words.
     #[error("stdout was closed by its reader")]
     BrokenPipe,
+    /// Ctrl-C before there was a session; told by a signal, not by words.
+    #[error("ended by Ctrl-C")]
+    Interrupted,
     /// The input cannot be read.
     #[error("cannot read {name}: {}", reason(.error))]
     ReadInput {
@@ -130,6 +140,7 @@ impl Failure {
             Failure::Usage { hint, .. } => hint.clone(),
             Failure::Target(error) => error.hint().map(Into::into),
             Failure::Tls(fault) => fault.hint(),
+            Failure::Proxy(fault) => fault.hint(),
             Failure::Handshake(fault) => fault.hint().map(Into::into),
             Failure::Input(error) => error.hint.map(Into::into),
             Failure::TimeLimit(TimeLimit::Connect { .. }) => {
@@ -153,11 +164,13 @@ impl Failure {
             Failure::Connect { .. } => "connect",
             Failure::Bind { .. } => "bind",
             Failure::Tls(_) => "tls",
+            Failure::Proxy(_) => "proxy",
             Failure::Handshake(_) => "handshake",
             Failure::Refused(_) => "refused",
             Failure::Output { .. } | Failure::BrokenPipe => "output",
             Failure::ReadInput { .. } | Failure::Input(_) => "input",
             Failure::TimeLimit(_) => "time_limit",
+            Failure::Interrupted => "signal",
             Failure::PeerSilent(_) => "ping_timeout",
             Failure::Other(_) => "other",
         }

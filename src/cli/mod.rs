@@ -5,6 +5,7 @@ mod ending;
 mod message;
 mod network;
 mod output;
+mod proxy;
 mod request;
 mod tls;
 mod values;
@@ -19,6 +20,7 @@ use message::RecordArgs;
 pub use message::{Data, FramingArgs, MessageArgs};
 pub use network::NetworkArgs;
 pub use output::OutputArgs;
+pub use proxy::ProxyArgs;
 pub use request::{Header, RequestArgs};
 pub use tls::TlsArgs;
 

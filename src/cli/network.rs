@@ -77,6 +77,7 @@ impl NetworkArgs {
             resolve: self.resolve.clone(),
             family,
             interface: self.interface.clone(),
+            socket: self.unix_socket.clone(),
         }
     }
 }

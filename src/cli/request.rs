@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use hyper::header::HeaderValue;
 
-use super::{NetworkArgs, TlsArgs};
-use crate::handshake::{Credentials, HeaderLine};
+use super::{NetworkArgs, ProxyArgs, TlsArgs};
+use crate::handshake::{HeaderLine, Login};
 
 /// Where to, and what to ask for.
 #[derive(Args, Debug)]
@@ -39,10 +39,13 @@ pub struct RequestArgs {
           value_parser = header_value)]
     pub user_agent: Option<HeaderValue>,
 
-    /// Log in with HTTP's Basic scheme; without a colon, the password is empty
+    /// Log in with HTTP's Basic scheme; without a colon, the password is asked for at the terminal
+    ///
+    /// Others on this machine may see the command line: --netrc, or -H @FILE, keeps a password off it.
+    /// Example: wspipe listen -u me ws://localhost:9000/
     #[arg(short = 'u', long, value_name = "USER:PASSWORD", help_heading = "Request",
-          allow_hyphen_values = true, value_parser = credentials)]
-    pub user: Option<Credentials>,
+          allow_hyphen_values = true, value_parser = login)]
+    pub user: Option<Login>,
 
     /// Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)
     ///
@@ -59,6 +62,10 @@ pub struct RequestArgs {
     /// The way to the server.
     #[command(flatten)]
     pub network: NetworkArgs,
+
+    /// The proxy on the way.
+    #[command(flatten)]
+    pub proxy: ProxyArgs,
 
     /// How TLS is spoken.
     #[command(flatten)]
@@ -81,8 +88,9 @@ fn header(typed: &str) -> Result<Header, String> {
     }
 }
 
-fn credentials(typed: &str) -> Result<Credentials, Infallible> {
-    Ok(Credentials::parse(typed))
+/// A user, with a password or without one.
+pub(super) fn login(typed: &str) -> Result<Login, Infallible> {
+    Ok(Login::parse(typed))
 }
 
 fn header_value(typed: &str) -> Result<HeaderValue, String> {

@@ -1,6 +1,7 @@
 //! The commands: arguments to a plan, the plan to a run. What can be typed is in `cli`, what is
 //! said in `ui`, what happens on the wire in `session`.
 
+mod login;
 mod plan;
 mod report;
 mod run;

@@ -1,6 +1,7 @@
 //! From arguments to a plan: what to open, what to send, how to print, when to end. Files are
 //! opened here, so that one that is missing is said before anything is sent.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _};
 use std::ops::RangeInclusive;
@@ -11,14 +12,15 @@ use std::time::Duration;
 
 use hyper::header::HeaderValue;
 
+use super::login::complete;
 use super::sources::Sources;
-use super::trust::tls_options;
+use super::trust::{proxy_tls_options, tls_options};
 use crate::cli::{
     AfterInputArgs, ConnectArgs, EndArgs, FramingArgs, Header, ListenArgs, OutputArgs, PipeArgs,
-    RequestArgs, SendArgs,
+    ProxyArgs, RequestArgs, SendArgs,
 };
 use crate::failure::Failure;
-use crate::handshake::{HeaderLine, Request, Target, TargetError};
+use crate::handshake::{HeaderLine, Proxies, Request, Target, TargetError};
 use crate::input::reader::Origin;
 use crate::input::{Feed, Framing};
 use crate::net::{How, Limits};
@@ -191,21 +193,22 @@ fn assemble(
         settings.max_message = Some(length_limit(settings.max_message));
     }
     let talk = Talk {
-        target: Target::parse(&request.url)
-            .map(|target| target.through(request.network.unix_socket.clone())),
+        target: Target::parse(&request.url),
         how: How {
             detours: request.network.detours(),
             limits: Limits {
                 connect_timeout: limit(request.network.connect_timeout),
                 tcp_keepalive: request.network.keepalive_time,
             },
+            proxies: proxies(&request.proxy)?,
+            proxy_tls: proxy_tls_options(&request.proxy),
             tls: tls_options(request.tls)?,
             request: Request {
                 headers: header_lines(request.headers)?,
                 origin: request.origin,
                 subprotocols: request.subprotocols,
                 user_agent: request.user_agent,
-                credentials: request.user,
+                credentials: request.user.map(|user| complete(user, "-u", "host")).transpose()?,
                 bearer: request.oauth2_bearer.as_deref().map(bearer).transpose()?,
             },
         },
@@ -220,6 +223,15 @@ fn assemble(
     };
     let max_time = end.max_time.and_then(limit);
     Ok(Plan { talk, encoding, output_name, output: destination, max_time, write_out })
+}
+
+/// What the flags and the environment say about proxies.
+fn proxies(arguments: &ProxyArgs) -> Result<Proxies, Failure> {
+    let variable = |name: &str| env::var(name).ok();
+    let proxies = Proxies::new(arguments.proxy.as_deref(), arguments.noproxy.clone(), variable)?;
+    let login = arguments.proxy_user.clone();
+    let credentials = login.map(|login| complete(login, "-U", "proxy")).transpose()?;
+    Ok(Proxies { credentials, headers: arguments.proxy_headers.clone(), ..proxies })
 }
 
 /// The headers of `-H`, those in files too.

@@ -12,7 +12,7 @@ use super::serve;
 use super::stderr::Stderr;
 use crate::exit::{self, Asked, Exit, Outcome};
 use crate::failure::Failure;
-use crate::handshake::{Location, Request, Step, Target};
+use crate::handshake::{Hop, Location, Request, Step, Target};
 use crate::input::reader::Reader;
 use crate::net::{self, How, Opened, Steps};
 use crate::record::{Open, OpenTiming, Record};
@@ -81,12 +81,16 @@ async fn attempt(
     opening: &mut Opening,
 ) -> Result<End, Failure> {
     let begun = Instant::now();
+    let mut how = talk.how;
     let location = match talk.target? {
         Target::Server(location) => location,
-        Target::Echo => serve::start_echo().await?,
+        Target::Echo => {
+            how.go_straight();
+            serve::start_echo().await?
+        }
     };
     let opened = tokio::select! {
-        opened = open(&location, &talk.how, voice, stderr, opening) => opened?,
+        opened = open(&location, &how, voice, stderr, opening) => opened?,
         interrupt = interrupts.next() => return Ok(End::interrupted(interrupt)),
     };
     announce(&opened, output, opening, begun);
@@ -140,12 +144,12 @@ async fn open(
                 opening.steps.connected = now;
                 opening.peer = socket.display().to_string();
             }
-            Step::Secured(_) => opening.steps.secured = now,
-            Step::Request(..) => {}
-            Step::Answer(parts) => {
+            Step::Secured(Hop::Server, _) => opening.steps.secured = now,
+            Step::Answered(Hop::Server, parts) => {
                 opening.steps.upgraded = now;
                 opening.status = parts.status.as_u16();
             }
+            _ => {}
         }
         stderr.say(&voice.step(&step));
     };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use crate::cli::TlsArgs;
+use crate::cli::{ProxyArgs, TlsArgs};
 use crate::failure::Failure;
 use crate::handshake::{Pin, Pins, TlsOptions, TlsVersion};
 
@@ -15,14 +15,7 @@ use crate::handshake::{Pin, Pins, TlsOptions, TlsVersion};
 /// # Errors
 /// A combination that cannot be, or a file that cannot be read.
 pub fn tls_options(arguments: TlsArgs) -> Result<TlsOptions, Failure> {
-    let given = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let (mut ca_file, mut ca_folder) = (arguments.cacert, arguments.capath);
-    if ca_file.is_none() && ca_folder.is_none() {
-        ca_file = given("CURL_CA_BUNDLE");
-    }
-    if ca_file.is_none() && ca_folder.is_none() {
-        (ca_file, ca_folder) = (given("SSL_CERT_FILE"), given("SSL_CERT_DIR"));
-    }
+    let (ca_file, ca_folder) = authorities(arguments.cacert, arguments.capath);
     let least = if arguments.tls13 { TlsVersion::Tls13 } else { TlsVersion::Tls12 };
     if arguments.tls_max.is_some_and(|most| most < least) {
         return Err(Failure::usage(
@@ -47,6 +40,36 @@ pub fn tls_options(arguments: TlsArgs) -> Result<TlsOptions, Failure> {
         server_name: arguments.tls_server_name,
         key_log: given("SSLKEYLOGFILE").is_some(),
     })
+}
+
+/// What is asked of TLS with a proxy.
+pub fn proxy_tls_options(arguments: &ProxyArgs) -> TlsOptions {
+    let (ca_file, ca_folder) = authorities(arguments.proxy_cacert.clone(), None);
+    TlsOptions {
+        ca_file,
+        ca_folder,
+        insecure: arguments.proxy_insecure,
+        key_log: given("SSLKEYLOGFILE").is_some(),
+        ..TlsOptions::default()
+    }
+}
+
+/// The file and folder of the authorities: those of the flags, or of the environment.
+fn authorities(
+    file: Option<PathBuf>,
+    folder: Option<PathBuf>,
+) -> (Option<PathBuf>, Option<PathBuf>) {
+    if file.is_some() || folder.is_some() {
+        return (file, folder);
+    }
+    match given("CURL_CA_BUNDLE") {
+        Some(file) => (Some(file), None),
+        None => (given("SSL_CERT_FILE"), given("SSL_CERT_DIR")),
+    }
+}
+
+fn given(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 fn pin_in(file: &Path) -> Result<Pin, Failure> {

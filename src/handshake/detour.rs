@@ -2,8 +2,11 @@
 //! curl's flags say. Nothing is resolved here.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use url::Host;
+
+use super::Location;
 
 /// What the flags say about the way.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +19,8 @@ pub struct Detours {
     pub family: Option<Family>,
     /// `--interface`.
     pub interface: Option<Interface>,
+    /// `--unix-socket`.
+    pub socket: Option<PathBuf>,
 }
 
 /// A family of addresses.
@@ -52,6 +57,11 @@ pub struct Resolve {
 }
 
 impl Detours {
+    /// The Unix socket that leads to a location, if one does.
+    pub fn socket<'a>(&'a self, location: &'a Location) -> Option<&'a Path> {
+        location.socket.as_deref().or(self.socket.as_deref())
+    }
+
     /// The host and port to connect to for those of a URL.
     pub fn connect_to(&self, host: &Host, port: u16) -> (Host, u16) {
         let fits = |to: &&ConnectTo| {

@@ -26,20 +26,36 @@ impl fmt::Debug for Secret {
 /// User and password for HTTP's Basic scheme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    user: String,
-    password: Secret,
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
+}
+
+/// A user as typed, with a password or without one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: Option<Secret>,
+}
+
+impl Login {
+    /// Reads `user:password`, or `user` alone.
+    pub fn parse(typed: &str) -> Self {
+        let (user, password) = match typed.split_once(':') {
+            Some((user, password)) => (user, Some(Secret(password.into()))),
+            None => (typed, None),
+        };
+        Login { user: user.into(), password }
+    }
 }
 
 impl Credentials {
     /// A user and a password.
     pub fn new(user: String, password: String) -> Self {
         Credentials { user, password: Secret(password) }
-    }
-
-    /// Reads `user:password`; without a colon the password is empty.
-    pub fn parse(typed: &str) -> Self {
-        let (user, password) = typed.split_once(':').unwrap_or((typed, ""));
-        Credentials::new(user.into(), password.into())
     }
 
     fn header(&self) -> HeaderValue {
@@ -117,9 +133,7 @@ impl Request {
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         headers.insert(SEC_WEBSOCKET_KEY, value(&generate_key()));
-        let own = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
-        let agent = self.user_agent.clone().unwrap_or(HeaderValue::from_static(own));
-        headers.insert(USER_AGENT, agent);
+        headers.insert(USER_AGENT, self.user_agent());
         if let Some(origin) = &self.origin {
             headers.insert(ORIGIN, origin.clone());
         }
@@ -133,8 +147,30 @@ impl Request {
         {
             headers.insert(AUTHORIZATION, credentials.header());
         }
-        self.apply_header_lines(&mut headers);
+        apply(&self.headers, &mut headers);
         headers
+    }
+
+    /// The headers of a request to a proxy for a tunnel to `to`. What `--proxy-header` says comes last.
+    pub fn headers_for_proxy(
+        &self,
+        to: &str,
+        credentials: Option<&Credentials>,
+        lines: &[HeaderLine],
+    ) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_str(to).expect("a host is a header value"));
+        headers.insert(USER_AGENT, self.user_agent());
+        if let Some(credentials) = credentials {
+            headers.insert(PROXY_AUTHORIZATION, credentials.header());
+        }
+        apply(lines, &mut headers);
+        headers
+    }
+
+    fn user_agent(&self) -> HeaderValue {
+        let own = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+        self.user_agent.clone().unwrap_or(HeaderValue::from_static(own))
     }
 
     /// The subprotocols that this request offers, one given by `-H` included.
@@ -155,21 +191,22 @@ impl Request {
             Target::Server(location) => location.url(),
         }
     }
+}
 
-    fn apply_header_lines(&self, headers: &mut HeaderMap) {
-        let mut replaced = Vec::new();
-        for line in &self.headers {
-            match line {
-                HeaderLine::Remove(name) => {
-                    headers.remove(name);
-                }
-                HeaderLine::Set(name, value) if replaced.contains(&name) => {
-                    headers.append(name, value.clone());
-                }
-                HeaderLine::Set(name, value) => {
-                    headers.insert(name, value.clone());
-                    replaced.push(name);
-                }
+/// Does what header lines say to headers that would be sent without them.
+fn apply(lines: &[HeaderLine], headers: &mut HeaderMap) {
+    let mut replaced = Vec::new();
+    for line in lines {
+        match line {
+            HeaderLine::Remove(name) => {
+                headers.remove(name);
+            }
+            HeaderLine::Set(name, value) if replaced.contains(&name) => {
+                headers.append(name, value.clone());
+            }
+            HeaderLine::Set(name, value) => {
+                headers.insert(name, value.clone());
+                replaced.push(name);
             }
         }
     }

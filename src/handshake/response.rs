@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use hyper::StatusCode;
+use hyper::ext::ReasonPhrase;
 use hyper::header::{
     CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
+use hyper::http::response;
+use hyper::{StatusCode, Version};
 use thiserror::Error;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -74,19 +76,42 @@ fn shown(value: &Option<String>) -> String {
 pub struct Refusal {
     /// The status.
     pub status: StatusCode,
+    /// The status in the server's words.
+    pub reason: String,
     /// The headers.
     pub headers: HeaderMap,
     /// The beginning of the body.
     pub body: Vec<u8>,
 }
 
+impl Refusal {
+    /// An answer, and what there is of its body.
+    pub fn new(answer: &response::Parts, body: Vec<u8>) -> Refusal {
+        let headers = answer.headers.clone();
+        Refusal { status: answer.status, reason: reason(answer), headers, body }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}", self.status.as_u16())?;
-        match self.status.canonical_reason() {
-            Some(reason) => write!(f, " {reason}"),
-            None => Ok(()),
-        }
+        write!(f, "{} {}", self.status.as_u16(), escape::one_line(&self.reason))
+    }
+}
+
+/// The status in words: the server's own, or the usual ones.
+fn reason(answer: &response::Parts) -> String {
+    match answer.extensions.get::<ReasonPhrase>() {
+        Some(own) => String::from_utf8_lossy(own.as_bytes()).into_owned(),
+        None => answer.status.canonical_reason().unwrap_or_default().to_owned(),
+    }
+}
+
+/// The first line of an answer (RFC 9112 section 4); HTTP/2 has none, and no words for the status.
+pub fn status_line(answer: &response::Parts) -> String {
+    let status = answer.status.as_u16();
+    match answer.version {
+        Version::HTTP_2 => format!("HTTP/2 {status}"),
+        version => format!("{version:?} {status} {}", reason(answer)),
     }
 }
 

@@ -44,6 +44,16 @@ pub enum TargetError {
         /// What is wrong with it.
         why: String,
     },
+    /// What is to be a proxy is none.
+    #[error("{}malformed proxy {proxy:?}: {why}", by.map(|by| format!("{by}: ")).unwrap_or_default())]
+    Proxy {
+        /// The variable that names it.
+        by: Option<&'static str>,
+        /// What was given, without a password.
+        proxy: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Its scheme has nothing to do with WebSocket.
     #[error("the URL scheme {scheme}: is not one for WebSocket")]
     Scheme {
@@ -53,11 +63,22 @@ pub enum TargetError {
 }
 
 impl TargetError {
+    /// The same, with the name of the variable that it was read from.
+    pub(super) fn said_by(mut self, variable: &'static str) -> TargetError {
+        if let TargetError::Proxy { by, .. } = &mut self {
+            *by = Some(variable);
+        }
+        self
+    }
+
     /// The way out.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             TargetError::Malformed { .. } => {
                 Some("a URL looks like ws://host:port/path; echo: is the built-in echo server")
+            }
+            TargetError::Proxy { .. } => {
+                Some("a proxy looks like http://host:port, https://…, socks5://… or socks5h://…")
             }
             TargetError::Scheme { .. } => {
                 Some("use ws:// or wss:// (http:// and https:// are taken as these)")
@@ -90,16 +111,6 @@ impl Target {
         };
         let location = location(rest, secure).map_err(malformed)?;
         Ok(Target::Server(location))
-    }
-
-    /// The same, reached by a Unix socket.
-    pub fn through(mut self, socket: Option<PathBuf>) -> Target {
-        if let Target::Server(location) = &mut self
-            && socket.is_some()
-        {
-            location.socket = socket;
-        }
-        self
     }
 }
 
@@ -183,13 +194,17 @@ fn location(rest: &str, secure: bool) -> Result<Location, String> {
         resource.push('?');
         resource.push_str(query);
     }
-    let credentials = if url.username().is_empty() && url.password().is_none() {
-        None
-    } else {
-        let user = percent_decode(url.username())?;
-        Some(Credentials::new(user, percent_decode(url.password().unwrap_or(""))?))
-    };
+    let credentials = decoded_credentials(&url)?;
     Ok(Location { socket: None, secure, host, port, resource, credentials })
+}
+
+/// User and password of a URL, if it has them.
+pub(super) fn decoded_credentials(url: &Url) -> Result<Option<Credentials>, String> {
+    if url.username().is_empty() && url.password().is_none() {
+        return Ok(None);
+    }
+    let user = percent_decode(url.username())?;
+    Ok(Some(Credentials::new(user, percent_decode(url.password().unwrap_or(""))?)))
 }
 
 fn percent_decode(text: &str) -> Result<String, String> {
@@ -197,7 +212,8 @@ fn percent_decode(text: &str) -> Result<String, String> {
     decoded.map(Into::into).map_err(|_| "a percent-encoded part is not UTF-8".into())
 }
 
-fn without_userinfo(typed: &str) -> String {
+/// A URL as it may be shown.
+pub(super) fn without_userinfo(typed: &str) -> String {
     let (scheme, rest) = typed.split_once("://").unwrap_or(("", typed));
     let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     match rest[..authority_end].rfind('@') {

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use thiserror::Error;
 
+use super::Hop;
 use super::certificate::Certificate;
 use crate::output::escape::one_line;
 
@@ -162,6 +163,8 @@ pub enum TlsFault {
     Untrusted {
         /// Host and port.
         address: String,
+        /// Whose it is.
+        hop: Hop,
         /// What it lacks.
         why: Distrust,
         /// The certificate, if it could be read.
@@ -191,7 +194,9 @@ impl TlsFault {
         match self {
             TlsFault::Handshake { hint, .. } => hint.map(Into::into),
             TlsFault::Identity { hint, .. } => hint.clone(),
-            TlsFault::Untrusted { why, certificate, .. } => Some(why.hint(certificate.as_deref())),
+            TlsFault::Untrusted { why, hop, certificate, .. } => {
+                Some(why.hint(*hop, certificate.as_deref()))
+            }
             TlsFault::Authorities { .. } => {
                 Some("it has to hold certificates in PEM: -----BEGIN CERTIFICATE-----".into())
             }
@@ -217,22 +222,30 @@ impl fmt::Display for Distrust {
 }
 
 impl Distrust {
-    fn hint(&self, certificate: Option<&Certificate>) -> String {
+    fn hint(&self, hop: Hop, certificate: Option<&Certificate>) -> String {
+        let (authorities, anybody) = match hop {
+            Hop::Proxy => ("--proxy-cacert", "--proxy-insecure"),
+            Hop::Server => ("--cacert", "-k"),
+        };
         match self {
             Distrust::UnknownIssuer => {
-                "trust its authority with --cacert FILE, or anybody with -k".into()
+                format!("trust its authority with {authorities} FILE, or anybody with {anybody}")
             }
-            Distrust::SelfSigned => "trust it with --cacert FILE, or anybody with -k".into(),
-            Distrust::Expired => {
-                "the server needs a new one, unless the clock is wrong here; -k goes on regardless"
-                    .into()
+            Distrust::SelfSigned => {
+                format!("trust it with {authorities} FILE, or anybody with {anybody}")
             }
-            Distrust::NotYetValid => {
-                "is the clock right, here and where it was made? -k goes on regardless".into()
-            }
+            Distrust::Expired => format!(
+                "it needs a new one, unless the clock is wrong here; {anybody} goes on regardless"
+            ),
+            Distrust::NotYetValid => format!(
+                "is the clock right, here and where it was made? {anybody} goes on regardless"
+            ),
             Distrust::OtherName(_) => {
                 let names = certificate.map(|certificate| certificate.names.join(", "));
                 match names.filter(|names| !names.is_empty()) {
+                    Some(names) if hop == Hop::Proxy => {
+                        format!("it is for {names}: use such a name in the proxy's URL")
+                    }
                     Some(names) => format!(
                         "it is for {names}: use such a name in the URL, or --tls-server-name"
                     ),
@@ -240,7 +253,7 @@ impl Distrust {
                 }
             }
             Distrust::Purpose | Distrust::Other(_) => {
-                "the server needs another certificate; -k goes on regardless".into()
+                format!("another certificate is needed; {anybody} goes on regardless")
             }
         }
     }

@@ -1,9 +1,10 @@
-//! TCP: names to addresses, Happy Eyeballs (by hyper-util's connector), keepalive, listening.
+//! TCP and Unix sockets: names to addresses, Happy Eyeballs (by hyper-util's connector), keepalive, listening.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::task::{Context, Poll};
 use std::vec;
 
@@ -17,25 +18,35 @@ use url::Host;
 
 use super::{How, Stream};
 use crate::failure::{Failure, root_cause};
-use crate::handshake::{Detours, Interface, Location, Step};
+use crate::handshake::{Detours, Hop, Interface, Step};
 
-/// Connects to a Unix socket or to a host; when that has addresses of both families, they race (RFC 8305).
+/// Connects to a Unix socket.
+///
+/// # Errors
+/// What the system says.
+pub async fn attach(socket: &Path, tell: &mut dyn FnMut(Step)) -> Result<Stream, Failure> {
+    let stream = UnixStream::connect(socket).await.map_err(|error| Failure::Connect {
+        address: socket.display().to_string(),
+        reason: root_cause(&error),
+        // A server that is not up yet has no socket yet.
+        is_up: !matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound),
+    })?;
+    tell(Step::Attached(socket));
+    Ok(Stream::Unix(stream))
+}
+
+/// Connects to a host; when it has addresses of both families, they race (RFC 8305).
+///
+/// # Errors
+/// It has no address, or none answers.
 pub async fn dial(
-    location: &Location,
+    (host, port): (&Host, u16),
+    hop: Hop,
     how: &How,
     tell: &mut dyn FnMut(Step),
 ) -> Result<Stream, Failure> {
-    let refused = |error: &(dyn std::error::Error + 'static)| Failure::Connect {
-        address: location.address(),
-        reason: root_cause(error),
-    };
-    if let Some(socket) = &location.socket {
-        let stream = UnixStream::connect(socket).await.map_err(|error| refused(&error))?;
-        tell(Step::Attached(socket));
-        return Ok(Stream::Unix(stream));
-    }
-    let (host, port) = how.detours.connect_to(&location.host, location.port);
-    let addresses = resolve(&host, port, &how.detours).await?;
+    let address = hop.named(&format!("{host}:{port}"));
+    let addresses = resolve(host, port, &how.detours, hop).await?;
     tell(Step::Resolved(&addresses));
     let mut connector = HttpConnector::new_with_resolver(Known(addresses));
     connector.enforce_http(false);
@@ -56,7 +67,11 @@ pub async fn dial(
         .path_and_query("/")
         .build()
         .context("the host cannot be written as an authority")?;
-    let stream = connector.call(uri).await.map_err(|error| refused(&error))?;
+    let stream = connector.call(uri).await.map_err(|error| Failure::Connect {
+        address,
+        reason: root_cause(&error),
+        is_up: !is_refused(&error),
+    })?;
     let stream = stream.into_inner();
     if let Ok(peer) = stream.peer_addr() {
         tell(Step::Connected(peer));
@@ -74,8 +89,24 @@ pub async fn listen(address: &str) -> Result<TcpListener, Failure> {
         .map_err(|error| Failure::Bind { address: address.to_owned(), error })
 }
 
-async fn resolve(host: &Host, port: u16, detours: &Detours) -> Result<Vec<SocketAddr>, Failure> {
-    let failed = |error| Failure::Resolve { host: host.to_string(), error };
+fn is_refused(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::ConnectionRefused)
+    })
+}
+
+/// The addresses of a host, at least one.
+///
+/// # Errors
+/// There is none, or none of the family that is asked for.
+pub async fn resolve(
+    host: &Host,
+    port: u16,
+    detours: &Detours,
+    hop: Hop,
+) -> Result<Vec<SocketAddr>, Failure> {
+    let failed = |error| Failure::Resolve { host: host.to_string(), hop, error };
     let mut addresses: Vec<SocketAddr> = match (detours.resolve(host, port), host) {
         (Some(known), _) => known,
         (None, Host::Ipv4(address)) => vec![(IpAddr::V4(*address), port).into()],
@@ -88,7 +119,7 @@ async fn resolve(host: &Host, port: u16, detours: &Detours) -> Result<Vec<Socket
     if addresses.is_empty() {
         let family = detours.family.map(|family| format!("{} ", family.name()));
         let what = format!("it has no {}address", family.unwrap_or_default());
-        return Err(failed(io::Error::new(io::ErrorKind::NotFound, what)));
+        return Err(failed(io::Error::new(ErrorKind::NotFound, what)));
     }
     Ok(addresses)
 }

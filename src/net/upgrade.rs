@@ -21,7 +21,7 @@ use super::stream::Asking;
 use super::tls::handshake_fault;
 use super::{Opened, Stream};
 use crate::failure::{Failure, root_cause};
-use crate::handshake::{self, HandshakeFault, Location, Refusal, Step};
+use crate::handshake::{self, HandshakeFault, Hop, Location, Refusal, Step};
 
 /// Bytes of a refusal's body that are kept.
 const MAX_BODY: usize = 64 * 1024;
@@ -37,10 +37,9 @@ pub async fn settle(
     tell: &mut dyn FnMut(Step),
 ) -> Result<Opened, Failure> {
     let (parts, body) = answer.into_parts();
-    tell(Step::Answer(&parts));
+    tell(Step::Answered(Hop::Server, &parts));
     if parts.status != StatusCode::SWITCHING_PROTOCOLS {
-        let body = beginning(body).await;
-        let refusal = Refusal { status: parts.status, headers: parts.headers, body };
+        let refusal = Refusal::new(&parts, beginning(body).await);
         return Err(Failure::Refused(Box::new(refusal)));
     }
     if parts.version != Version::HTTP_11 {
@@ -59,26 +58,33 @@ pub async fn ask(
     location: &Location,
     headers: &HeaderMap,
 ) -> Result<Response<Incoming>, Failure> {
-    let (mut sender, connection) = client::Builder::new()
-        .title_case_headers(true)
-        .max_headers(MAX_HEADERS)
-        .handshake(TokioIo::new(Asking::new(stream)))
-        .await
-        .map_err(fault)?;
-    tokio::spawn(async move {
-        // An error of the connection reaches us through the request's answer.
-        let _ = connection.with_upgrades().await;
-    });
     let mut request =
         hyper::Request::get(&location.resource).body(Empty::<Bytes>::new()).map_err(|error| {
             anyhow!("the path {:?} cannot be asked for: {error}", location.resource)
         })?;
     *request.headers_mut() = headers.clone();
-    sender.send_request(request).await.map_err(|error| match of_tls(&error) {
+    http1(stream, request).await.map_err(|error| match of_tls(&error) {
         // With TLS 1.3, a client that is refused hears of it after its own part of the handshake.
         Some(error) => handshake_fault(location.address(), error).into(),
         None => fault(error).into(),
     })
+}
+
+/// One request over HTTP/1.1; its answer may be an upgrade.
+pub async fn http1(
+    stream: Stream,
+    request: hyper::Request<Empty<Bytes>>,
+) -> Result<Response<Incoming>, hyper::Error> {
+    let (mut sender, connection) = client::Builder::new()
+        .title_case_headers(true)
+        .max_headers(MAX_HEADERS)
+        .handshake(TokioIo::new(Asking::new(stream)))
+        .await?;
+    tokio::spawn(async move {
+        // An error of the connection reaches us through the request's answer.
+        let _ = connection.with_upgrades().await;
+    });
+    sender.send_request(request).await
 }
 
 /// The error of TLS behind one of HTTP.
@@ -101,7 +107,8 @@ fn fault(error: hyper::Error) -> HandshakeFault {
     })
 }
 
-async fn beginning(mut body: Incoming) -> Vec<u8> {
+/// As much of a body as is worth showing.
+pub async fn beginning(mut body: Incoming) -> Vec<u8> {
     let mut kept = Vec::new();
     let read = async {
         while kept.len() < MAX_BODY {
@@ -116,7 +123,8 @@ async fn beginning(mut body: Incoming) -> Vec<u8> {
     kept
 }
 
-fn into_stream(upgraded: Upgraded) -> Result<(Stream, Bytes), Failure> {
+/// The stream of an upgraded connection, and what came in the packet of the answer.
+pub fn into_stream(upgraded: Upgraded) -> Result<(Stream, Bytes), Failure> {
     let parts = upgraded
         .downcast::<TokioIo<Asking>>()
         .map_err(|_| anyhow!("the upgraded connection is not the one that was dialled"))?;

@@ -2,6 +2,7 @@
 //! on a line that begins with our own text.
 
 mod closing;
+mod password;
 mod progress;
 mod write_out;
 
@@ -10,11 +11,12 @@ use std::io::{self, IsTerminal as _};
 use hyper::header::{HeaderMap, HeaderValue};
 
 pub use closing::{closing_line, signal_name};
+pub use password::{NoPassword, ask_password};
 pub use progress::{Counts, show_progress};
 pub use write_out::{Facts, WriteOut};
 
 use crate::failure::Failure;
-use crate::handshake::{Refusal, Step, TlsInfo};
+use crate::handshake::{ProxyFault, Refusal, Route, Step, TlsInfo, status_line};
 use crate::output::escape::{self, Layout};
 
 /// Bytes of a refusal's body that are shown without `-v`.
@@ -57,12 +59,17 @@ impl Voice {
 
     /// What to say of what went wrong and what can be done.
     pub fn failure(self, failure: &Failure) -> String {
-        if self.silent && !self.show_error || matches!(failure, Failure::BrokenPipe) {
+        if self.silent && !self.show_error
+            || matches!(failure, Failure::BrokenPipe | Failure::Interrupted)
+        {
             return String::new();
         }
         let mut text = format!("wspipe: {failure}");
-        if let Failure::Refused(refusal) = failure {
-            text.push_str(&self.refusal(refusal));
+        match failure {
+            Failure::Refused(refusal) | Failure::Proxy(ProxyFault::Refused { refusal, .. }) => {
+                text.push_str(&self.refusal(refusal));
+            }
+            _ => {}
         }
         if let Some(hint) = failure.hint() {
             text.push_str("\n  hint: ");
@@ -79,10 +86,13 @@ impl Voice {
 
     /// `-v` and `-i`: a step of the opening.
     pub fn step(self, step: &Step) -> String {
-        if !(self.verbose || self.shows_answer() && matches!(step, Step::Answer(_))) {
+        if !(self.verbose || self.shows_answer() && matches!(step, Step::Answered(..))) {
             return String::new();
         }
         let mut text = match step {
+            Step::Route(Route::Direct) => return String::new(),
+            Step::Route(Route::Excluded { by }) => format!("* no proxy for this host ({by})"),
+            Step::Route(Route::Through { proxy, by }) => format!("* proxy {proxy} ({by})"),
             Step::Resolved(addresses) => {
                 let list: Vec<_> = addresses.iter().map(ToString::to_string).collect();
                 format!("* resolved to {}", list.join(", "))
@@ -91,14 +101,16 @@ impl Voice {
             Step::Attached(socket) => {
                 format!("* connected to {}", escape::one_line(&socket.display().to_string()))
             }
-            Step::Secured(info) => secured(info),
-            Step::Request(location, headers) => {
-                let mut text = format!("> GET {} HTTP/1.1", location.resource);
+            Step::Secured(_, info) => secured(info),
+            Step::Tunnelling(to) => format!("* SOCKS 5: a tunnel to {to}, please"),
+            Step::Tunnelled(to) => format!("* the proxy has opened a tunnel to {to}"),
+            Step::Asked(line, headers) => {
+                let mut text = format!("> {line}");
                 push_headers(&mut text, '>', headers);
                 text
             }
-            Step::Answer(parts) => {
-                let mut text = format!("< {:?} {}", parts.version, parts.status);
+            Step::Answered(_, parts) => {
+                let mut text = format!("< {}", escape::one_line(&status_line(parts)));
                 push_headers(&mut text, '<', &parts.headers);
                 text
             }

@@ -169,6 +169,29 @@ impl Wire {
         self.seen.request = String::from_utf8(head).expect("the request is UTF-8");
     }
 
+    /// Reads exactly these bytes, or fails the test.
+    #[track_caller]
+    pub fn expect_bytes(&mut self, wanted: &[u8]) {
+        let mut got = vec![0; wanted.len()];
+        self.stream.read_exact(&mut got).expect("bytes");
+        assert_eq!(shown(&got), shown(wanted));
+    }
+
+    /// Passes everything on, both ways, until both sides have ended.
+    pub fn pass_on(&mut self, to: SocketAddr) {
+        let mut outside = self.stream();
+        let mut inside = TcpStream::connect(to).expect("the other side");
+        let (mut from_inside, mut to_outside) = (inside.try_clone().unwrap(), self.stream());
+        let back = thread::spawn(move || {
+            // How it ends is the program's to tell.
+            let _ = std::io::copy(&mut from_inside, &mut to_outside);
+            let _ = to_outside.shutdown(Shutdown::Write);
+        });
+        let _ = std::io::copy(&mut outside, &mut inside);
+        let _ = inside.shutdown(Shutdown::Write);
+        back.join().unwrap();
+    }
+
     /// The answer that belongs to the request.
     pub fn switching_protocols(&self) -> String {
         let key = self.seen.header("Sec-WebSocket-Key").expect("a key");

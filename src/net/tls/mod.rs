@@ -19,7 +19,7 @@ use url::Host;
 
 use super::stream::{Asking, Stream};
 use crate::failure::{Failure, root_cause};
-use crate::handshake::{Certificate, Location, TlsFault, TlsInfo, TlsOptions, TlsVersion};
+use crate::handshake::{Certificate, Hop, TlsFault, TlsInfo, TlsOptions, TlsVersion};
 use verifier::{Verifier, Wrong};
 
 /// Everything that is made before there is a connection.
@@ -29,20 +29,26 @@ pub struct Tls {
     verifier: Arc<Verifier>,
     name: ServerName<'static>,
     address: String,
+    hop: Hop,
 }
 
 impl Tls {
-    /// Makes ready for TLS with the server at `location`: reads certificates and keys, which may take
-    /// some milliseconds.
+    /// Makes ready for TLS with a host, which messages call by `address`: reads certificates and keys,
+    /// which may take some milliseconds.
     ///
     /// # Errors
     /// What is wrong with a file.
-    pub fn prepare(location: &Location, options: &TlsOptions) -> Result<Tls, Failure> {
+    pub fn prepare(
+        host: &Host,
+        address: &str,
+        hop: Hop,
+        options: &TlsOptions,
+    ) -> Result<Tls, Failure> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = Arc::new(Verifier::new(options, &provider)?);
-        let name = server_name(location, options)?;
+        let name = server_name(host, options)?;
         let config = config(options, provider, Arc::clone(&verifier))?;
-        Ok(Tls { config: Arc::new(config), verifier, name, address: location.address() })
+        Ok(Tls { config: Arc::new(config), verifier, name, address: address.to_owned(), hop })
     }
 
     /// Speaks TLS over `stream`.
@@ -78,7 +84,8 @@ impl Tls {
         let address = self.address.clone();
         match self.verifier.wrong() {
             Some(Wrong::Untrusted { why, certificate }) => {
-                TlsFault::Untrusted { address, why, certificate: certificate.map(Box::new) }
+                let (hop, certificate) = (self.hop, certificate.map(Box::new));
+                TlsFault::Untrusted { address, hop, why, certificate }
             }
             Some(Wrong::Key(key)) => TlsFault::Pinned { address, key },
             None => handshake_fault(address, error),
@@ -86,8 +93,8 @@ impl Tls {
     }
 }
 
-fn server_name(location: &Location, options: &TlsOptions) -> Result<ServerName<'static>, Failure> {
-    let name = match (&options.server_name, &location.host) {
+fn server_name(host: &Host, options: &TlsOptions) -> Result<ServerName<'static>, Failure> {
+    let name = match (&options.server_name, host) {
         (Some(name), _) => name.clone(),
         (None, Host::Ipv6(address)) => address.to_string(),
         (None, host) => host.to_string(),
