@@ -37,12 +37,19 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l subprotocol -d
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is asked for at the terminal' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l netrc-file -d 'The same with another file' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s b -l cookie -d 'Send cookies: \'NAME=VALUE; NAME=VALUE\', or a file with those for many hosts. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s c -l cookie-jar -d 'Write the cookies that are known at the end to a file, which -b reads; - is stdout' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l connect-to -d 'Connect to another host and port than those of the URL. May be repeated; the first that fits counts' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l interface -d 'Go out by this network interface, or from this address' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l retry -d 'Try again so often if the session cannot be opened and that may pass' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l retry-delay -d 'Pause always so long; 0 means pauses that double' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l retry-max-time -d 'Begin no try later than this after the first; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s x -l proxy -d 'Go through this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http (without one), https, socks5 or socks5h; an empty one is no proxy' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s U -l proxy-user -d 'Log in at the proxy; without a colon, the password is asked for' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l proxy-header -d 'Send a header to the proxy, as -H does to the server. May be repeated' -r
@@ -72,6 +79,7 @@ length\t'A 4-byte big-endian length and the payload'
 jsonl\t'One record (a JSON object) a line for everything that comes: open, message, ping, pong, close, failure'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s o -l output -d 'Write to a file in place of stdout; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s D -l dump-header -d 'Write the head of the server\'s answer to the opening handshake to a file, those of a proxy and of redirects too; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until-regex -d 'End after a message in which this regular expression matches' -r
@@ -88,9 +96,16 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l ping-interval 
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l ping-timeout -d 'Fail (exit 29) when a Ping is not answered within so long [default: the interval]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l linger -d 'Without an end condition: wait so long for more, from the end of input or the last message received; none, or forever [default: connect with piped input 2s, else none]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l wait -d 'With an end condition or --expect-close that is not met: wait so long, from the end of input or the last message, then fail (exit 28); or forever [default: 30s; no limit with --idle or --duration]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l netrc -d 'Log in as the file ~/.netrc, or the one in NETRC, says for the host'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s L -l location -d 'Go where the server says that it is: follow redirects (301, 302, 303, 307, 308)'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l allow-downgrade -d 'With -L, go from wss:// to ws:// too, where everybody on the way can read'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l http2 -d 'Open the session over HTTP/2 (RFC 8441) if the server can, else over HTTP/1.1'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l http2-prior-knowledge -d 'Open the session over HTTP/2, over ws:// too, or fail (exit 8)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tcp-nodelay -d 'Send small packets at once; always so, as in curl'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l retry-connrefused -d 'Try again also if nobody listens there (yet)'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l retry-all-errors -d 'Try again after any failure of the opening that is not one of the command line or of a file here'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l proxy-insecure -d 'Trust any certificate of an https proxy: for tests only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s k -l insecure -d 'Trust any certificate: for tests only, since anybody may be at the other end'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tlsv1.2 -d 'Speak TLS 1.2 or a later version, as is the default'
@@ -119,12 +134,19 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l subprotocol -d 'O
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is asked for at the terminal' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l netrc-file -d 'The same with another file' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s b -l cookie -d 'Send cookies: \'NAME=VALUE; NAME=VALUE\', or a file with those for many hosts. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s c -l cookie-jar -d 'Write the cookies that are known at the end to a file, which -b reads; - is stdout' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l connect-to -d 'Connect to another host and port than those of the URL. May be repeated; the first that fits counts' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l interface -d 'Go out by this network interface, or from this address' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l retry -d 'Try again so often if the session cannot be opened and that may pass' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l retry-delay -d 'Pause always so long; 0 means pauses that double' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l retry-max-time -d 'Begin no try later than this after the first; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s x -l proxy -d 'Go through this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http (without one), https, socks5 or socks5h; an empty one is no proxy' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s U -l proxy-user -d 'Log in at the proxy; without a colon, the password is asked for' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l proxy-header -d 'Send a header to the proxy, as -H does to the server. May be repeated' -r
@@ -154,6 +176,7 @@ length\t'A 4-byte big-endian length and the payload'
 jsonl\t'One record (a JSON object) a line for everything that comes: open, message, ping, pong, close, failure'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s o -l output -d 'Write to a file in place of stdout; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s D -l dump-header -d 'Write the head of the server\'s answer to the opening handshake to a file, those of a proxy and of redirects too; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until-regex -d 'End after a message in which this regular expression matches' -r
@@ -170,9 +193,16 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l ping-interval -d 
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l ping-timeout -d 'Fail (exit 29) when a Ping is not answered within so long [default: the interval]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l linger -d 'Without an end condition: wait so long for more, from the end of input or the last message received; none, or forever [default: connect with piped input 2s, else none]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l wait -d 'With an end condition or --expect-close that is not met: wait so long, from the end of input or the last message, then fail (exit 28); or forever [default: 30s; no limit with --idle or --duration]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l netrc -d 'Log in as the file ~/.netrc, or the one in NETRC, says for the host'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s L -l location -d 'Go where the server says that it is: follow redirects (301, 302, 303, 307, 308)'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l allow-downgrade -d 'With -L, go from wss:// to ws:// too, where everybody on the way can read'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l http2 -d 'Open the session over HTTP/2 (RFC 8441) if the server can, else over HTTP/1.1'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l http2-prior-knowledge -d 'Open the session over HTTP/2, over ws:// too, or fail (exit 8)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tcp-nodelay -d 'Send small packets at once; always so, as in curl'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l retry-connrefused -d 'Try again also if nobody listens there (yet)'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l retry-all-errors -d 'Try again after any failure of the opening that is not one of the command line or of a file here'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l proxy-insecure -d 'Trust any certificate of an https proxy: for tests only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s k -l insecure -d 'Trust any certificate: for tests only, since anybody may be at the other end'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tlsv1.2 -d 'Speak TLS 1.2 or a later version, as is the default'
@@ -201,12 +231,19 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l subprotocol -d 
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is asked for at the terminal' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l netrc-file -d 'The same with another file' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s b -l cookie -d 'Send cookies: \'NAME=VALUE; NAME=VALUE\', or a file with those for many hosts. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s c -l cookie-jar -d 'Write the cookies that are known at the end to a file, which -b reads; - is stdout' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l connect-to -d 'Connect to another host and port than those of the URL. May be repeated; the first that fits counts' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l interface -d 'Go out by this network interface, or from this address' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l retry -d 'Try again so often if the session cannot be opened and that may pass' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l retry-delay -d 'Pause always so long; 0 means pauses that double' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l retry-max-time -d 'Begin no try later than this after the first; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s x -l proxy -d 'Go through this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http (without one), https, socks5 or socks5h; an empty one is no proxy' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s U -l proxy-user -d 'Log in at the proxy; without a colon, the password is asked for' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l proxy-header -d 'Send a header to the proxy, as -H does to the server. May be repeated' -r
@@ -232,6 +269,7 @@ length\t'A 4-byte big-endian length and the payload'
 jsonl\t'One record (a JSON object) a line for everything that comes: open, message, ping, pong, close, failure'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s o -l output -d 'Write to a file in place of stdout; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s D -l dump-header -d 'Write the head of the server\'s answer to the opening handshake to a file, those of a proxy and of redirects too; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until-regex -d 'End after a message in which this regular expression matches' -r
@@ -246,9 +284,16 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ok-close -d 'Ta
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l expect-close -d 'Succeed only if the peer\'s Close, or its answer to ours, has one of these codes, else exit 4; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ping-interval -d 'Send a Ping every so often' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ping-timeout -d 'Fail (exit 29) when a Ping is not answered within so long [default: the interval]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l netrc -d 'Log in as the file ~/.netrc, or the one in NETRC, says for the host'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s L -l location -d 'Go where the server says that it is: follow redirects (301, 302, 303, 307, 308)'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l allow-downgrade -d 'With -L, go from wss:// to ws:// too, where everybody on the way can read'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l http2 -d 'Open the session over HTTP/2 (RFC 8441) if the server can, else over HTTP/1.1'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l http2-prior-knowledge -d 'Open the session over HTTP/2, over ws:// too, or fail (exit 8)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l tcp-nodelay -d 'Send small packets at once; always so, as in curl'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l retry-connrefused -d 'Try again also if nobody listens there (yet)'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l retry-all-errors -d 'Try again after any failure of the opening that is not one of the command line or of a file here'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l proxy-insecure -d 'Trust any certificate of an https proxy: for tests only'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s k -l insecure -d 'Trust any certificate: for tests only, since anybody may be at the other end'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l tlsv1.2 -d 'Speak TLS 1.2 or a later version, as is the default'

@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 
 use crate::failure::Failure;
-use crate::handshake::{Hop, TlsFault};
+use crate::handshake::{Hop, RedirectFault, TlsFault};
 use crate::policy::ending::Unmet;
 use crate::wire::close::{ABNORMAL, NO_CODE};
 use crate::wire::{Close, Violation};
@@ -50,6 +50,8 @@ pub mod code {
     pub const PEER_SILENT: i32 = 29;
     /// TLS could not be agreed on.
     pub const TLS: i32 = 35;
+    /// Too many redirects.
+    pub const REDIRECTS: i32 = 47;
     /// Our certificate or key cannot be used.
     pub const IDENTITY: i32 = 58;
     /// The server's certificate is not trusted.
@@ -106,6 +108,7 @@ pub const TABLE: &[Row] = &[
     ),
     row("29", "the peer stopped answering pings"),
     row("35", "the TLS handshake failed, or the server ended TLS before it answered"),
+    row("47", "too many redirects"),
     row("58", "our certificate or its key cannot be used"),
     row("60", "the server's certificate is not trusted"),
     row("70", "a bug in wspipe"),
@@ -141,9 +144,14 @@ pub fn of_failure(failure: &Failure) -> Exit {
         },
         Failure::Proxy(_) => code::PROXY,
         Failure::Handshake(_) => code::HANDSHAKE,
+        Failure::Redirect(fault) => match fault {
+            RedirectFault::TooMany { .. } => code::REDIRECTS,
+            RedirectFault::Downgrade { .. } => code::REFUSED,
+            RedirectFault::Target { .. } => code::URL,
+        },
         Failure::Refused(_) => code::REFUSED,
         Failure::Output { .. } => code::OUTPUT,
-        Failure::ReadInput { .. } | Failure::Input(_) => code::INPUT,
+        Failure::ReadInput { .. } | Failure::BadFile { .. } | Failure::Input(_) => code::INPUT,
         Failure::TimeLimit(_) => code::TIME_LIMIT,
         Failure::PeerSilent(_) => code::PEER_SILENT,
         Failure::Interrupted => return Exit::Signal(signal_hook::consts::SIGINT),
@@ -504,7 +512,8 @@ mod tests {
         for code in (1000..=4999).filter(|c| crate::wire::close::is_valid_on_wire(*c)) {
             assert!(code == 1000 || named(of_close_code(code)), "{code}");
         }
-        for code in [0, 1, 2, 3, 4, 5, 6, 7, 8, 22, 23, 26, 28, 29, 35, 58, 60, 70, 77, 90, 97, 106]
+        for code in
+            [0, 1, 2, 3, 4, 5, 6, 7, 8, 22, 23, 26, 28, 29, 35, 47, 58, 60, 70, 77, 90, 97, 106]
         {
             assert!(named(code), "{code}");
         }

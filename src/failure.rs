@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::handshake::{HandshakeFault, Hop, ProxyFault, Refusal, TargetError, TlsFault};
+use crate::handshake::{
+    HandshakeFault, Hop, ProxyFault, RedirectFault, Refusal, TargetError, TlsFault,
+};
 use crate::input::InputError;
 use crate::output::escape::one_line;
 
@@ -61,6 +63,9 @@ pub enum Failure {
     /// The server's answer breaks the opening handshake.
     #[error("the opening handshake failed: {0}")]
     Handshake(#[from] HandshakeFault),
+    /// The server is elsewhere, and we do not go there.
+    #[error(transparent)]
+    Redirect(#[from] RedirectFault),
     /// The server refused the upgrade.
     #[error("refused by the server: {0}")]
     Refused(Box<Refusal>),
@@ -85,6 +90,14 @@ pub enum Failure {
         name: String,
         /// What the operating system said.
         error: io::Error,
+    },
+    /// A file has something else in it than it should.
+    #[error("{what}")]
+    BadFile {
+        /// Its name, the place and what is wrong there.
+        what: String,
+        /// What it should look like.
+        hint: &'static str,
     },
     /// The input is not valid.
     #[error("{0}")]
@@ -142,6 +155,9 @@ impl Failure {
             Failure::Tls(fault) => fault.hint(),
             Failure::Proxy(fault) => fault.hint(),
             Failure::Handshake(fault) => fault.hint().map(Into::into),
+            Failure::Redirect(fault) => Some(fault.hint().into()),
+            Failure::Refused(refusal) => refusal.hint().map(Into::into),
+            Failure::BadFile { hint, .. } => Some((*hint).into()),
             Failure::Input(error) => error.hint.map(Into::into),
             Failure::TimeLimit(TimeLimit::Connect { .. }) => {
                 Some("give it more time with --connect-timeout".into())
@@ -166,9 +182,10 @@ impl Failure {
             Failure::Tls(_) => "tls",
             Failure::Proxy(_) => "proxy",
             Failure::Handshake(_) => "handshake",
+            Failure::Redirect(_) => "redirect",
             Failure::Refused(_) => "refused",
             Failure::Output { .. } | Failure::BrokenPipe => "output",
-            Failure::ReadInput { .. } | Failure::Input(_) => "input",
+            Failure::ReadInput { .. } | Failure::BadFile { .. } | Failure::Input(_) => "input",
             Failure::TimeLimit(_) => "time_limit",
             Failure::Interrupted => "signal",
             Failure::PeerSilent(_) => "ping_timeout",

@@ -7,6 +7,7 @@ mod network;
 mod output;
 mod proxy;
 mod request;
+mod retry;
 mod tls;
 mod values;
 
@@ -22,6 +23,7 @@ pub use network::NetworkArgs;
 pub use output::OutputArgs;
 pub use proxy::ProxyArgs;
 pub use request::{Header, RequestArgs};
+pub use retry::RetryArgs;
 pub use tls::TlsArgs;
 
 /// Connect the standard streams to a WebSocket, as curl does for HTTP

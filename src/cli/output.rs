@@ -58,6 +58,14 @@ pub struct OutputArgs {
     #[arg(short = 'i', long, help_heading = "Output")]
     pub include: bool,
 
+    /// Write the head of the server's answer to the opening handshake to a file, those of a proxy and
+    /// of redirects too; - is stdout
+    ///
+    /// Example: wspipe listen -n 0 -D head.txt ws://localhost:9000/
+    #[arg(short = 'D', long, value_name = "FILE", help_heading = "Output",
+          value_hint = ValueHint::FilePath)]
+    pub dump_header: Option<PathBuf>,
+
     /// Show the opening handshake, and the closing line on success too, as at a terminal
     #[arg(short = 'v', long, help_heading = "Output")]
     pub verbose: bool,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use hyper::header::HeaderValue;
 
-use super::{NetworkArgs, ProxyArgs, TlsArgs};
+use super::{NetworkArgs, ProxyArgs, RetryArgs, TlsArgs};
 use crate::handshake::{HeaderLine, Login};
 
 /// Where to, and what to ask for.
@@ -59,9 +59,80 @@ pub struct RequestArgs {
     )]
     pub oauth2_bearer: Option<String>,
 
+    /// Log in as the file ~/.netrc, or the one in NETRC, says for the host
+    ///
+    /// The file has lines such as: machine localhost login me password secret. A user in the URL picks
+    /// that one's line; -u comes first. Example: wspipe listen --netrc ws://localhost:9000/
+    #[arg(long, help_heading = "Request")]
+    pub netrc: bool,
+
+    /// The same with another file
+    ///
+    /// Example: wspipe listen --netrc-file ci.netrc ws://localhost:9000/
+    #[arg(long, value_name = "FILE", help_heading = "Request")]
+    pub netrc_file: Option<PathBuf>,
+
+    /// Send cookies: 'NAME=VALUE; NAME=VALUE', or a file with those for many hosts. May be repeated
+    ///
+    /// What has no = is the name of a file, in the Netscape format or with Set-Cookie headers; then the
+    /// cookies that a server sets are sent back to it after a redirect. Cookies on the command line go to
+    /// no other origin. Example: wspipe listen -b session=4711 ws://localhost:9000/
+    #[arg(
+        short = 'b',
+        long = "cookie",
+        value_name = "COOKIES|FILE",
+        help_heading = "Request",
+        allow_hyphen_values = true
+    )]
+    pub cookies: Vec<String>,
+
+    /// Write the cookies that are known at the end to a file, which -b reads; - is stdout
+    ///
+    /// Example: wspipe listen -b jar.txt -c jar.txt ws://localhost:9000/
+    #[arg(short = 'c', long, value_name = "FILE", help_heading = "Request")]
+    pub cookie_jar: Option<PathBuf>,
+
+    /// Go where the server says that it is: follow redirects (301, 302, 303, 307, 308)
+    ///
+    /// http:// and https:// are taken as ws:// and wss://. Another origin (scheme, host and port) is
+    /// told neither user nor token, nor what -b, -H Authorization and -H Cookie say; all other headers
+    /// go there too. Example: wspipe listen -L http://localhost:9000/
+    #[arg(short = 'L', long, help_heading = "Request")]
+    pub location: bool,
+
+    /// With -L, fail (exit 47) after so many redirects; -1 is no limit
+    ///
+    /// Example: wspipe listen -L --max-redirs 3 ws://localhost:9000/
+    #[arg(long, value_name = "N", default_value = "50", help_heading = "Request",
+          allow_negative_numbers = true, value_parser = max_redirs)]
+    pub max_redirs: i64,
+
+    /// With -L, go from wss:// to ws:// too, where everybody on the way can read
+    ///
+    /// Example: wspipe listen -L --allow-downgrade wss://localhost:9443/
+    #[arg(long, help_heading = "Request")]
+    pub allow_downgrade: bool,
+
+    /// Open the session over HTTP/2 (RFC 8441) if the server can, else over HTTP/1.1
+    ///
+    /// It is agreed on by TLS, so it is for wss://; a line on stderr says when HTTP/1.1 is spoken.
+    /// Example: wspipe send --http2 wss://localhost:9443/ hello
+    #[arg(long, help_heading = "Request", overrides_with = "http2_prior_knowledge")]
+    pub http2: bool,
+
+    /// Open the session over HTTP/2, over ws:// too, or fail (exit 8)
+    ///
+    /// Example: wspipe send --http2-prior-knowledge ws://localhost:9000/ hello
+    #[arg(long, help_heading = "Request")]
+    pub http2_prior_knowledge: bool,
+
     /// The way to the server.
     #[command(flatten)]
     pub network: NetworkArgs,
+
+    /// Trying again.
+    #[command(flatten)]
+    pub retry: RetryArgs,
 
     /// The proxy on the way.
     #[command(flatten)]
@@ -91,6 +162,10 @@ fn header(typed: &str) -> Result<Header, String> {
 /// A user, with a password or without one.
 pub(super) fn login(typed: &str) -> Result<Login, Infallible> {
     Ok(Login::parse(typed))
+}
+
+fn max_redirs(typed: &str) -> Result<i64, String> {
+    typed.parse().ok().filter(|number| *number >= -1).ok_or("a number, or -1 for no limit".into())
 }
 
 fn header_value(typed: &str) -> Result<HeaderValue, String> {

@@ -1,11 +1,15 @@
 //! The commands: arguments to a plan, the plan to a run. What can be typed is in `cli`, what is
 //! said in `ui`, what happens on the wire in `session`.
 
+mod cookies;
+mod dump;
 mod login;
 mod plan;
 mod report;
+mod request;
 mod run;
 mod serve;
+mod setback;
 mod sources;
 mod stderr;
 mod trust;

@@ -1,7 +1,6 @@
 //! From arguments to a plan: what to open, what to send, how to print, when to end. Files are
 //! opened here, so that one that is missing is said before anything is sent.
 
-use std::env;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _};
 use std::ops::RangeInclusive;
@@ -10,23 +9,23 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use hyper::header::HeaderValue;
-
-use super::login::complete;
+use super::cookies::Cookies;
+use super::dump::Dump;
+use super::request::how;
 use super::sources::Sources;
-use super::trust::{proxy_tls_options, tls_options};
 use crate::cli::{
-    AfterInputArgs, ConnectArgs, EndArgs, FramingArgs, Header, ListenArgs, OutputArgs, PipeArgs,
-    ProxyArgs, RequestArgs, SendArgs,
+    AfterInputArgs, ConnectArgs, EndArgs, FramingArgs, ListenArgs, OutputArgs, PipeArgs,
+    RequestArgs, SendArgs,
 };
 use crate::failure::Failure;
-use crate::handshake::{HeaderLine, Proxies, Request, Target, TargetError};
+use crate::handshake::{Target, TargetError};
 use crate::input::reader::Origin;
 use crate::input::{Feed, Framing};
-use crate::net::{How, Limits};
+use crate::net::How;
 use crate::output::Destination;
 use crate::output::{Encoding, Format};
 use crate::policy::ending::{Conditions, Input, Patience, Rules};
+use crate::policy::retry::Retry;
 use crate::session::{MAX_HELD, STDOUT, Settings};
 use crate::ui::WriteOut;
 use crate::wire::Close;
@@ -48,6 +47,10 @@ pub struct Plan {
     pub max_time: Option<Duration>,
     /// `-w`.
     pub write_out: Option<WriteOut>,
+    /// `-D`.
+    pub dump: Option<Dump>,
+    /// `-b` and `-c`.
+    pub cookies: Cookies,
 }
 
 /// What is opened, what is sent, and when it ends.
@@ -57,6 +60,8 @@ pub struct Talk {
     pub target: Result<Target, TargetError>,
     /// How it is opened, and what is asked for.
     pub how: How,
+    /// When it is tried again.
+    pub retry: Retry,
     /// How bytes of input become messages.
     pub feed: Feed,
     /// Where those bytes come from.
@@ -186,32 +191,21 @@ fn assemble(
     after_input: AfterInput,
 ) -> Result<Plan, Failure> {
     let write_out = output.write_out.as_deref().map(write_out).transpose()?;
+    let dump = output.dump_header.as_deref().map(Dump::open).transpose()?;
     let (output_name, destination, is_terminal) = open_output(output.output.as_deref())?;
     let encoding = encoding(&printing, &output, is_terminal)?;
     let mut settings = settings(&end, after_input);
     if encoding.format == Format::Length {
         settings.max_message = Some(length_limit(settings.max_message));
     }
+    let target = Target::parse(&request.url);
+    let cookies = Cookies::of(&request, target.as_ref().ok())?;
+    let retry = request.retry.rules();
+    let how = how(request)?;
     let talk = Talk {
-        target: Target::parse(&request.url),
-        how: How {
-            detours: request.network.detours(),
-            limits: Limits {
-                connect_timeout: limit(request.network.connect_timeout),
-                tcp_keepalive: request.network.keepalive_time,
-            },
-            proxies: proxies(&request.proxy)?,
-            proxy_tls: proxy_tls_options(&request.proxy),
-            tls: tls_options(request.tls)?,
-            request: Request {
-                headers: header_lines(request.headers)?,
-                origin: request.origin,
-                subprotocols: request.subprotocols,
-                user_agent: request.user_agent,
-                credentials: request.user.map(|user| complete(user, "-u", "host")).transpose()?,
-                bearer: request.oauth2_bearer.as_deref().map(bearer).transpose()?,
-            },
-        },
+        target,
+        how,
+        retry,
         feed: Feed::new(sources.messages),
         origins: sources.origins,
         settings,
@@ -222,54 +216,20 @@ fn assemble(
         banner: None,
     };
     let max_time = end.max_time.and_then(limit);
-    Ok(Plan { talk, encoding, output_name, output: destination, max_time, write_out })
-}
-
-/// What the flags and the environment say about proxies.
-fn proxies(arguments: &ProxyArgs) -> Result<Proxies, Failure> {
-    let variable = |name: &str| env::var(name).ok();
-    let proxies = Proxies::new(arguments.proxy.as_deref(), arguments.noproxy.clone(), variable)?;
-    let login = arguments.proxy_user.clone();
-    let credentials = login.map(|login| complete(login, "-U", "proxy")).transpose()?;
-    Ok(Proxies { credentials, headers: arguments.proxy_headers.clone(), ..proxies })
-}
-
-/// The headers of `-H`, those in files too.
-fn header_lines(given: Vec<Header>) -> Result<Vec<HeaderLine>, Failure> {
-    let mut lines = Vec::new();
-    for header in given {
-        match header {
-            Header::Line(line) => lines.push(line),
-            Header::File(file) => {
-                let name = file.display().to_string();
-                let text = fs::read_to_string(&file)
-                    .map_err(|error| Failure::ReadInput { name: name.clone(), error })?;
-                for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty())
-                {
-                    let parsed = HeaderLine::parse(line).map_err(|what| {
-                        let place = format!("-H @{name}, line {}: {what}", number + 1);
-                        Failure::usage(place, "the file has a header in each line")
-                    })?;
-                    lines.push(parsed);
-                }
-            }
-        }
-    }
-    Ok(lines)
-}
-
-/// The value of the Authorization header for a token, which no error shows.
-fn bearer(token: &str) -> Result<HeaderValue, Failure> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
-        let what = "--oauth2-bearer: the token has a character that no header may have";
-        Failure::usage(what, "is there a newline at its end?")
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
+    Ok(Plan {
+        talk,
+        encoding,
+        output_name,
+        output: destination,
+        max_time,
+        write_out,
+        dump,
+        cookies,
+    })
 }
 
 /// 0 on a limit means none.
-fn limit(typed: Duration) -> Option<Duration> {
+pub fn limit(typed: Duration) -> Option<Duration> {
     if typed.is_zero() { None } else { Some(typed) }
 }
 

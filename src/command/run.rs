@@ -2,21 +2,26 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
+use hyper::Version;
 
+use super::cookies::Cookies;
+use super::dump::Dump;
 use super::plan::{Plan, Talk};
 use super::report::{End, report};
 use super::serve;
+use super::setback::setback;
 use super::stderr::Stderr;
 use crate::exit::{self, Asked, Exit, Outcome};
-use crate::failure::Failure;
+use crate::failure::{Failure, TimeLimit};
 use crate::handshake::{Hop, Location, Request, Step, Target};
 use crate::input::reader::Reader;
 use crate::net::{self, How, Opened, Steps};
+use crate::policy::retry::Retry;
 use crate::record::{Open, OpenTiming, Record};
-use crate::session::{Ends, Interrupts, Output, Session, Stats};
+use crate::session::{Ends, Interrupt, Interrupts, Output, Session, Stats};
 use crate::ui::{Counts, Voice, show_progress};
 
 /// How long the last words may take in any case: enough for a stderr that is not stuck.
@@ -33,6 +38,8 @@ pub struct Opening {
     pub peer: String,
     /// Its address, if it has one.
     pub address: Option<IpAddr>,
+    /// `1.1` or `2`.
+    pub http_version: &'static str,
     /// When.
     pub steps: Steps,
 }
@@ -52,13 +59,24 @@ pub async fn run(plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failu
 
     let mut output = Output::new(plan.output_name, plan.encoding, plan.output);
 
-    let end =
-        attempt(plan.talk, voice, &mut interrupts, &mut output, &mut stderr, &stats, &mut opening)
-            .await;
+    let mut cookies = plan.cookies;
+    let told = Told {
+        voice,
+        output: &mut output,
+        stderr: &mut stderr,
+        opening: &mut opening,
+        dump: plan.dump,
+    };
+    let end = attempt(plan.talk, told, &mut cookies, &mut interrupts, &stats).await;
     let mut end = end.unwrap_or_else(End::failed);
     end.record(&mut output);
     drain(&mut end, &mut output, &mut interrupts).await;
-    let words = report(&end, voice, write_out.as_ref(), start, &stats, &opening);
+    let jar = cookies.write().unwrap_or_else(|failure| {
+        end.fail(failure);
+        String::new()
+    });
+    let mut words = report(&end, voice, write_out.as_ref(), start, &stats, &opening);
+    words.stdout.insert_str(0, &jar);
     stderr.say(&words.stderr);
     let said = async {
         stderr.said().await;
@@ -71,16 +89,22 @@ pub async fn run(plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failu
     Ok(end.exit)
 }
 
+/// Those who hear of an opening.
+struct Told<'a> {
+    voice: Voice,
+    output: &'a mut Output,
+    stderr: &'a mut Stderr,
+    opening: &'a mut Opening,
+    dump: Option<Dump>,
+}
+
 async fn attempt(
     talk: Talk,
-    voice: Voice,
+    mut told: Told<'_>,
+    cookies: &mut Cookies,
     interrupts: &mut Interrupts,
-    output: &mut Output,
-    stderr: &mut Stderr,
     stats: &Rc<Stats>,
-    opening: &mut Opening,
 ) -> Result<End, Failure> {
-    let begun = Instant::now();
     let mut how = talk.how;
     let location = match talk.target? {
         Target::Server(location) => location,
@@ -89,10 +113,12 @@ async fn attempt(
             serve::start_echo().await?
         }
     };
-    let opened = tokio::select! {
-        opened = open(&location, &how, voice, stderr, opening) => opened?,
-        interrupt = interrupts.next() => return Ok(End::interrupted(interrupt)),
+    let opened = told.open_at_last(&location, &how, &talk.retry, cookies, interrupts).await?;
+    let (opened, begun) = match opened {
+        Ok(opened) => opened,
+        Err(interrupt) => return Ok(End::interrupted(interrupt)),
     };
+    let Told { voice, output, stderr, opening, .. } = told;
     announce(&opened, output, opening, begun);
     output.writer.begin();
     if let Some(banner) = talk.banner {
@@ -124,16 +150,67 @@ async fn attempt(
     Ok(End::of(outcome, &asked))
 }
 
-async fn open(
-    location: &Location,
-    how: &How,
-    voice: Voice,
-    stderr: &mut Stderr,
-    opening: &mut Opening,
-) -> Result<Opened, Failure> {
-    let mut tell = |step: Step| {
+impl Told<'_> {
+    /// Tries to open a session as often as it may help; with it, when the try that did began. What
+    /// comes from outside ends it.
+    async fn open_at_last(
+        &mut self,
+        location: &Location,
+        how: &How,
+        retry: &Retry,
+        cookies: &mut Cookies,
+        interrupts: &mut Interrupts,
+    ) -> Result<Result<(Opened, Instant), Interrupt>, Failure> {
+        let first = Instant::now();
+        let url = self.opening.url.clone();
+        let mut made = 0;
+        loop {
+            let begun = Instant::now();
+            let failure = tokio::select! {
+                opened = self.open(location, how, cookies) => match opened {
+                    Ok(opened) => return Ok(Ok((opened, begun))),
+                    Err(failure) => failure,
+                },
+                interrupt = interrupts.next() => match interrupt {
+                    Interrupt::MaxTime(limit) => Failure::TimeLimit(TimeLimit::MaxTime(limit)),
+                    Interrupt::Signal(_) => return Ok(Err(interrupt)),
+                },
+            };
+            let setback = setback(&failure, SystemTime::now());
+            let Some(pause) = retry.pause(setback, made, first.elapsed()) else {
+                return Err(failure);
+            };
+            made += 1;
+            self.stderr.say(&self.voice.retry(&failure, pause, retry.times - made));
+            // The limit on the run is for each try, and a pause is none.
+            interrupts.limit_from(None);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                interrupt = interrupts.next() => return Ok(Err(interrupt)),
+            }
+            interrupts.limit_from(Some(Instant::now()));
+            *self.opening = Opening { url: url.clone(), ..Opening::default() };
+        }
+    }
+
+    async fn open(
+        &mut self,
+        location: &Location,
+        how: &How,
+        cookies: &mut Cookies,
+    ) -> Result<Opened, Failure> {
+        let mut tell = |step: Step| self.hear(&step);
+        let opened = net::open(location, how, cookies.jar.as_mut(), &mut tell).await;
+        match self.dump.as_mut().and_then(Dump::failure) {
+            Some(failure) => Err(failure),
+            None => opened,
+        }
+    }
+
+    fn hear(&mut self, step: &Step) {
+        let opening = &mut *self.opening;
         let now = Some(Instant::now());
-        match &step {
+        match step {
             Step::Resolved(_) => opening.steps.resolved = now,
             Step::Connected(peer) => {
                 opening.steps.connected = now;
@@ -145,15 +222,25 @@ async fn open(
                 opening.peer = socket.display().to_string();
             }
             Step::Secured(Hop::Server, _) => opening.steps.secured = now,
-            Step::Answered(Hop::Server, parts) => {
-                opening.steps.upgraded = now;
-                opening.status = parts.status.as_u16();
+            Step::Answered(hop, parts) => {
+                if *hop == Hop::Server {
+                    opening.steps.upgraded = now;
+                    opening.status = parts.status.as_u16();
+                    opening.http_version =
+                        if parts.version == Version::HTTP_2 { "2" } else { "1.1" };
+                }
+                if let Some(dump) = &mut self.dump {
+                    dump.head(parts, self.output);
+                }
+            }
+            Step::Redirected(to, _) => {
+                opening.url = to.url();
+                opening.steps = Steps::default();
             }
             _ => {}
         }
-        stderr.say(&voice.step(&step));
-    };
-    net::open(location, how, &mut tell).await
+        self.stderr.say(&self.voice.step(step));
+    }
 }
 
 fn announce(opened: &Opened, output: &mut Output, opening: &Opening, begun: Instant) {
@@ -163,7 +250,7 @@ fn announce(opened: &Opened, output: &mut Output, opening: &Opening, begun: Inst
     let steps = &opening.steps;
     output.record(&Record::Open(Open {
         url: &opening.url,
-        http_version: "1.1",
+        http_version: opening.http_version,
         status: opening.status,
         subprotocol: opened.accepted.subprotocol.as_deref(),
         extensions: &[],

@@ -3,8 +3,11 @@
 
 mod accept;
 mod certificate;
+mod cookies;
 mod detour;
+mod netrc;
 mod proxy;
+mod redirect;
 mod request;
 mod response;
 mod step;
@@ -13,10 +16,13 @@ mod tls;
 
 pub use accept::{accept, reject};
 pub use certificate::{Certificate, public_key};
+pub use cookies::Jar;
 pub use detour::{ConnectTo, Detours, Family, Interface, Resolve};
+pub use netrc::Netrc;
 pub use proxy::{Proxies, Proxy, ProxyFault, ProxyKind, Route};
+pub use redirect::{RedirectFault, Redirects, leads_to};
 pub use request::{Credentials, HeaderLine, Login, Request, Secret};
-pub use response::{Accepted, HandshakeFault, Refusal, judge, status_line};
+pub use response::{Accepted, HandshakeFault, Refusal, judge, judge_choices, status_line};
 pub use step::{Hop, Step};
 pub use target::{Location, Target, TargetError};
 pub use tls::{Distrust, Pin, Pins, TlsFault, TlsInfo, TlsOptions, TlsVersion};

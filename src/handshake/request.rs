@@ -11,7 +11,7 @@ use hyper::header::{
 };
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
-use super::{Location, Target};
+use super::{Location, Netrc, Target};
 
 /// A text that is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -120,12 +120,24 @@ pub struct Request {
     pub credentials: Option<Credentials>,
     /// `--oauth2-bearer`: the whole value of the header.
     pub bearer: Option<HeaderValue>,
+    /// `--netrc`, `--netrc-file`.
+    pub netrc: Option<Netrc>,
+    /// `-b` with cookies themselves, as the header has them.
+    pub cookies: Option<HeaderValue>,
 }
 
 impl Request {
-    /// The headers of the request to `location`, with a fresh key. What `-H` says comes last and
-    /// takes the place of what we would say.
-    pub fn headers_for(&self, location: &Location) -> HeaderMap {
+    /// The same for another origin: without what only the first one may know (RFC 6454).
+    pub fn for_another_origin(&self) -> Request {
+        let only_the_first = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, HOST];
+        let is_for_all = |line: &&HeaderLine| !matches!(line, HeaderLine::Set(name, _) if only_the_first.contains(name));
+        let headers = self.headers.iter().filter(is_for_all).cloned().collect();
+        Request { headers, credentials: None, bearer: None, cookies: None, ..self.clone() }
+    }
+
+    /// The headers of the request to `location`, with a fresh key and these cookies of a jar. What
+    /// `-H` says comes last and takes the place of what we would say.
+    pub fn headers_for(&self, location: &Location, jar: Option<String>) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let value = |text: &str| HeaderValue::from_str(text).expect("a host is a header value");
         headers.insert(HOST, value(&location.host_header()));
@@ -140,12 +152,14 @@ impl Request {
         if !self.subprotocols.is_empty() {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, value(&self.subprotocols.join(", ")));
         }
-        if let Some(bearer) = &self.bearer {
-            headers.insert(AUTHORIZATION, bearer.clone());
-        } else if let Some(credentials) =
-            self.credentials.as_ref().or(location.credentials.as_ref())
+        let authorization = self.bearer.clone();
+        if let Some(authorization) =
+            authorization.or_else(|| Some(self.credentials_for(location)?.header()))
         {
-            headers.insert(AUTHORIZATION, credentials.header());
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        if let Some(cookies) = self.cookies_with(jar) {
+            headers.insert(COOKIE, cookies);
         }
         apply(&self.headers, &mut headers);
         headers
@@ -166,6 +180,25 @@ impl Request {
         }
         apply(lines, &mut headers);
         headers
+    }
+
+    /// Who we are there: `-u`, then netrc, then the URL.
+    fn credentials_for(&self, location: &Location) -> Option<Credentials> {
+        let of_url = location.credentials.as_ref();
+        let known = || {
+            let user = of_url.map(|url| url.user.as_str());
+            self.netrc.as_ref()?.credentials(&location.host.to_string(), user)
+        };
+        self.credentials.clone().or_else(known).or_else(|| of_url.cloned())
+    }
+
+    fn cookies_with(&self, jar: Option<String>) -> Option<HeaderValue> {
+        let given = self.cookies.as_ref().map(|given| given.as_bytes().to_vec());
+        let parts: Vec<_> = jar.map(String::into_bytes).into_iter().chain(given).collect();
+        // What a server wrote into a jar is no header if it has control characters.
+        let mut value = HeaderValue::from_bytes(&parts.join(&b"; "[..])).ok()?;
+        value.set_sensitive(true);
+        (!parts.is_empty()).then_some(value)
     }
 
     fn user_agent(&self) -> HeaderValue {
@@ -222,7 +255,7 @@ mod tests {
         };
         let headers = lines.iter().map(|line| HeaderLine::parse(line).unwrap()).collect();
         let subprotocols = vec!["a".into(), "b".into()];
-        Request { headers, subprotocols, ..Request::default() }.headers_for(&location)
+        Request { headers, subprotocols, ..Request::default() }.headers_for(&location, None)
     }
 
     #[test]
@@ -259,6 +292,69 @@ mod tests {
         assert_eq!(headers["host"], "other");
         assert!(!headers.contains_key("user-agent"));
         assert_eq!(Request::offered(&headers), ["c"]);
+    }
+
+    #[test]
+    fn another_origin_hears_no_secrets() {
+        let lines = ["Authorization: x", "Cookie: a=b", "Host: other", "X-Own: 1", "User-Agent:"];
+        let request = Request {
+            headers: lines.map(|line| HeaderLine::parse(line).unwrap()).to_vec(),
+            credentials: Some(Credentials::new("me".into(), "pass".into())),
+            bearer: Some(HeaderValue::from_static("Bearer x")),
+            cookies: Some(HeaderValue::from_static("c=d")),
+            netrc: Some(Netrc::parse("machine h login l password p").unwrap()),
+            ..Request::default()
+        };
+        let Ok(Target::Server(location)) = Target::parse("ws://h/") else { panic!("no server") };
+        let own = request.headers_for(&location, Some("j=1".into()));
+        assert_eq!(
+            (&own["authorization"], &own["cookie"]),
+            (&"x".parse().unwrap(), &"a=b".parse().unwrap())
+        );
+        let other = request.for_another_origin().headers_for(&location, Some("j=1".into()));
+        let expected =
+            [("authorization", "Basic bDpw"), ("cookie", "j=1"), ("host", "h"), ("x-own", "1")];
+        for (name, value) in expected {
+            assert_eq!(other[name], value, "{name}");
+        }
+        assert!(!other.contains_key("user-agent"));
+        let elsewhere = Location { host: url::Host::parse("other").unwrap(), ..location };
+        let other = request.for_another_origin().headers_for(&elsewhere, None);
+        assert!(!other.contains_key("authorization") && !other.contains_key("cookie"));
+    }
+
+    #[test]
+    fn who_we_are_is_said_by_flag_then_file_then_url() {
+        let Ok(Target::Server(location)) = Target::parse("ws://you:url@h/") else {
+            panic!("no server")
+        };
+        let netrc = || Some(Netrc::parse("machine h login you password file").unwrap());
+        let flag = || Some(Credentials::new("you".into(), "flag".into()));
+        let cases = [(flag(), netrc(), "flag"), (None, netrc(), "file"), (None, None, "url")];
+        for (credentials, netrc, expected) in cases {
+            let request = Request { credentials, netrc, ..Request::default() };
+            let expected = Credentials::new("you".into(), expected.into()).header();
+            assert_eq!(request.headers_for(&location, None)["authorization"], expected);
+        }
+    }
+
+    #[test]
+    fn cookies_of_a_jar_come_before_those_that_are_given() {
+        let Ok(Target::Server(location)) = Target::parse("ws://h/") else { panic!("no server") };
+        let given = |text: &'static str| Some(HeaderValue::from_static(text));
+        let cases = [
+            (Some("a=1"), given("b=2"), Some("a=1; b=2")),
+            (None, given("b=2"), Some("b=2")),
+            (Some("a=1"), None, Some("a=1")),
+            (None, None, None),
+        ];
+        for (jar, cookies, expected) in cases {
+            let request = Request { cookies, ..Request::default() };
+            let headers = request.headers_for(&location, jar.map(Into::into));
+            let got = headers.get("cookie").map(|value| value.to_str().unwrap());
+            assert_eq!(got, expected);
+            assert!(headers.get("cookie").is_none_or(HeaderValue::is_sensitive));
+        }
     }
 
     #[test]

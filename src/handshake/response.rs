@@ -1,11 +1,12 @@
 //! The answer to the opening handshake, judged by RFC 6455 section 4.1.
 
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use hyper::ext::ReasonPhrase;
 use hyper::header::{
-    CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
-    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
+    CONNECTION, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
 use hyper::http::response;
 use hyper::{StatusCode, Version};
@@ -14,6 +15,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::Request;
 use crate::output::escape;
+
+/// No server is waited for longer at its word.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(6 * 3600);
 
 /// A session that was accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +50,15 @@ pub enum HandshakeFault {
     /// More headers, or longer ones, than anybody needs.
     #[error("the head of the answer is too large")]
     TooLarge,
+    /// The server does not speak HTTP/2.
+    #[error("the server does not speak HTTP/2")]
+    NoHttp2,
+    /// RFC 8441 section 3.
+    #[error("the server has no WebSocket over HTTP/2 (extended CONNECT, RFC 8441)")]
+    NoWebSocketInHttp2,
+    /// HTTP/2 itself.
+    #[error("HTTP/2 failed: {0}")]
+    Http2(String),
     /// Nothing, or not everything, came.
     #[error("the connection was closed before the answer was complete{0}")]
     Cut(String),
@@ -56,6 +69,12 @@ impl HandshakeFault {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             HandshakeFault::Subprotocol(_) => Some("offer it with --subprotocol"),
+            HandshakeFault::NoHttp2 | HandshakeFault::NoWebSocketInHttp2 => {
+                Some("without --http2-prior-knowledge, HTTP/1.1 is spoken")
+            }
+            HandshakeFault::Http2(_) => {
+                Some("is it HTTP/2 that it speaks? without the flag, HTTP/1.1 is spoken")
+            }
             HandshakeFault::NotHttp(_) | HandshakeFault::Cut(_) => {
                 Some("is there a WebSocket server at this address, and is it ws:// that it speaks?")
             }
@@ -74,6 +93,8 @@ fn shown(value: &Option<String>) -> String {
 /// An answer with another status than 101.
 #[derive(Clone, Debug)]
 pub struct Refusal {
+    /// The version of HTTP.
+    pub version: Version,
     /// The status.
     pub status: StatusCode,
     /// The status in the server's words.
@@ -88,7 +109,35 @@ impl Refusal {
     /// An answer, and what there is of its body.
     pub fn new(answer: &response::Parts, body: Vec<u8>) -> Refusal {
         let headers = answer.headers.clone();
-        Refusal { status: answer.status, reason: reason(answer), headers, body }
+        let version = answer.version;
+        Refusal { version, status: answer.status, reason: reason(answer), headers, body }
+    }
+
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.status.as_u16() {
+            301 | 302 | 303 | 307 | 308 if self.headers.contains_key(LOCATION) => {
+                Some("the server is elsewhere: -L goes there")
+            }
+            401 => Some("say who you are: -u USER:PASSWORD, --oauth2-bearer TOKEN, --netrc"),
+            _ if self.may_pass() => Some("it may be over soon: --retry N tries again"),
+            _ => None,
+        }
+    }
+
+    /// Whether the same request may be accepted soon, as curl sees it.
+    pub fn may_pass(&self) -> bool {
+        matches!(self.status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
+    }
+
+    /// How long to wait, if the server says it (RFC 9110 section 10.2.3): some seconds, or until a date.
+    pub fn retry_after(&self, now: SystemTime) -> Option<Duration> {
+        let value = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        let after = match value.parse() {
+            Ok(seconds) => Duration::from_secs(seconds),
+            Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok()?,
+        };
+        Some(after.min(LONGEST_RETRY_AFTER)).filter(|after| !after.is_zero())
     }
 }
 
@@ -134,6 +183,14 @@ pub fn judge(request: &HeaderMap, answer: &HeaderMap) -> Result<Accepted, Handsh
     if accept.as_deref().map(str::trim) != Some(&derive_accept_key(key)) {
         return Err(HandshakeFault::Accept(accept));
     }
+    judge_choices(request, answer)
+}
+
+/// Judges what an answer that accepts has chosen, over HTTP/2 too (RFC 8441 section 5).
+///
+/// # Errors
+/// It was not offered.
+pub fn judge_choices(request: &HeaderMap, answer: &HeaderMap) -> Result<Accepted, HandshakeFault> {
     if let Some(extensions) = joined(answer, SEC_WEBSOCKET_EXTENSIONS)
         && !extensions.trim().is_empty()
     {
@@ -171,6 +228,31 @@ mod tests {
             headers.append(name, HeaderValue::from_str(value).unwrap());
         }
         headers
+    }
+
+    #[test]
+    fn a_server_may_say_when_to_come_again() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let cases = [
+            ("7", Some(7)),
+            (" 7 ", Some(7)),
+            ("0", None),
+            ("Sun, 09 Sep 2001 01:46:50 GMT", Some(10)),
+            ("Sun, 09 Sep 2001 01:46:30 GMT", None),
+            ("99999999999999999999", None),
+            ("9999999", Some(6 * 3600)),
+            ("soon", None),
+        ];
+        for (value, seconds) in cases {
+            let refusal = Refusal {
+                version: Version::HTTP_11,
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                reason: String::new(),
+                headers: map(&[&format!("Retry-After: {value}")]),
+                body: Vec::new(),
+            };
+            assert_eq!(refusal.retry_after(now), seconds.map(Duration::from_secs), "{value}");
+        }
     }
 
     const UP: &str = "Upgrade: websocket";

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use hyper::Version;
 use hyper::header::HeaderMap;
 use hyper::http::response;
 
-use super::{Route, TlsInfo};
+use super::{Location, Route, TlsInfo};
 
 /// What happens on the way, for `-v` and `-w`.
 #[derive(Debug)]
@@ -25,10 +26,14 @@ pub enum Step<'a> {
     Tunnelling(&'a str),
     /// The proxy has opened a tunnel to this host and port.
     Tunnelled(&'a str),
-    /// This is asked: the request line and the headers.
-    Asked(&'a str, &'a HeaderMap),
+    /// This is asked: the request line, the version of HTTP, and the headers.
+    Asked(&'a str, Version, &'a HeaderMap),
     /// This is the answer.
     Answered(Hop, &'a response::Parts),
+    /// HTTP/1.1 is spoken in place of HTTP/2, for this reason.
+    Fallback(&'a str),
+    /// It leads to this one; whether that is of another origin.
+    Redirected(&'a Location, bool),
 }
 
 /// Who is spoken to on the way.

@@ -145,6 +145,17 @@ impl Location {
         let scheme = if self.secure { "wss" } else { "ws" };
         format!("{scheme}://{}{}", self.host_header(), self.resource)
     }
+
+    /// The same as a URL for HTTP, without its user.
+    pub fn http_url(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}{}", self.host_header(), self.resource)
+    }
+
+    /// Whether scheme, host and port are those of another one (RFC 6454 section 5).
+    pub fn has_origin_of(&self, other: &Location) -> bool {
+        (self.secure, &self.host, self.port) == (other.secure, &other.host, other.port)
+    }
 }
 
 /// RFC 3986 section 3.1.

@@ -4,15 +4,16 @@
 use anyhow::anyhow;
 use bytes::Bytes;
 use http_body_util::Empty;
-use hyper::Request;
+use hyper::{Request, Version};
 use tokio_socks::TargetAddr;
 use tokio_socks::tcp::Socks5Stream;
 use url::Host;
 
-use super::upgrade::{beginning, http1, into_stream};
+use super::answer::{Answer, Rest};
+use super::upgrade::{http1, into_stream};
 use super::{How, Stream, dial};
 use crate::failure::{Failure, root_cause};
-use crate::handshake::{Credentials, Hop, Proxy, ProxyFault, ProxyKind, Refusal, Step};
+use crate::handshake::{Credentials, Hop, Proxy, ProxyFault, ProxyKind, Step};
 
 /// Asks `proxy`, over a stream to it, for a tunnel to `host` and `port`.
 ///
@@ -56,7 +57,7 @@ async fn connect(
 ) -> Result<Stream, Failure> {
     let headers =
         how.request.headers_for_proxy(to, proxy.credentials.as_ref(), &how.proxies.headers);
-    tell(Step::Asked(&format!("CONNECT {to} HTTP/1.1"), &headers));
+    tell(Step::Asked(&format!("CONNECT {to} HTTP/1.1"), Version::HTTP_11, &headers));
     let broken = |why: String| ProxyFault::Broken { proxy: proxy.to_string(), why };
     let closed = |error: hyper::Error| {
         broken(match root_cause(&error) {
@@ -73,7 +74,7 @@ async fn connect(
     let (parts, body) = answer.into_parts();
     tell(Step::Answered(Hop::Proxy, &parts));
     if !parts.status.is_success() {
-        let refusal = Box::new(Refusal::new(&parts, beginning(body).await));
+        let refusal = Box::new(Answer { parts, rest: Rest::One(body) }.refusal().await);
         let (proxy, to) = (proxy.to_string(), to.to_owned());
         return Err(ProxyFault::Refused { proxy, to, refusal, knew_us }.into());
     }

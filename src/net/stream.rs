@@ -2,11 +2,15 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
+
+use super::http2::Tunnel;
 
 /// A byte stream to a server.
 #[derive(Debug)]
@@ -17,6 +21,8 @@ pub enum Stream {
     Unix(UnixStream),
     /// TLS over another one.
     Tls(Box<TlsStream<Asking>>),
+    /// A stream of HTTP/2.
+    Http2(Box<Tunnel>),
 }
 
 /// Does the same whatever carries the stream.
@@ -32,6 +38,10 @@ macro_rules! on_each {
                 $does
             }
             Stream::Tls($inner) => {
+                let $inner = Pin::new($inner.as_mut());
+                $does
+            }
+            Stream::Http2($inner) => {
                 let $inner = Pin::new($inner.as_mut());
                 $does
             }
@@ -70,23 +80,55 @@ pub struct Asking {
     stream: Stream,
     /// Whether writing has failed without a word.
     failed: bool,
+    state: Arc<State>,
+}
+
+/// What is known of a stream by those who have it no longer. Streams within streams share it.
+#[derive(Debug, Default)]
+pub struct State {
     /// Whether the question is answered, so that failures matter again.
-    answered: bool,
+    answered: AtomicBool,
+    /// Whether something was written that the system has not taken yet.
+    unflushed: AtomicBool,
+}
+
+impl State {
+    /// Says that failures matter again.
+    pub fn is_answered(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the system has taken all that was written.
+    pub fn is_flushed(&self) -> bool {
+        !self.unflushed.load(Ordering::Relaxed)
+    }
+
+    fn fails_in_silence(&self) -> bool {
+        !self.answered.load(Ordering::Relaxed)
+    }
 }
 
 impl Asking {
     /// A stream that nothing was asked on yet.
     pub fn new(stream: Stream) -> Asking {
-        Asking { stream, failed: false, answered: false }
+        let state = match &stream {
+            Stream::Tls(inner) => inner.get_ref().0.state(),
+            _ => Arc::default(),
+        };
+        // Within a tunnel there is another question than that for the tunnel.
+        state.answered.store(false, Ordering::Relaxed);
+        Asking { stream, failed: false, state }
+    }
+
+    /// What will be known of the stream.
+    pub fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state)
     }
 
     /// The stream, once all questions are answered.
     pub fn into_inner(self) -> Stream {
-        let mut stream = self.stream;
-        if let Stream::Tls(inner) = &mut stream {
-            inner.get_mut().0.answered = true;
-        }
-        stream
+        self.state.is_answered();
+        self.stream
     }
 
     fn unless_failed<T>(
@@ -94,11 +136,11 @@ impl Asking {
         nothing: T,
         poll: impl FnOnce(Pin<&mut Stream>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if self.failed && !self.answered {
+        if self.failed && self.state.fails_in_silence() {
             return Poll::Ready(Ok(nothing));
         }
         match poll(Pin::new(&mut self.stream)) {
-            Poll::Ready(Err(_)) if !self.answered => {
+            Poll::Ready(Err(_)) if self.state.fails_in_silence() => {
                 self.failed = true;
                 Poll::Ready(Ok(nothing))
             }
@@ -123,11 +165,14 @@ impl AsyncWrite for Asking {
         cx: &mut Context,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.state.unflushed.store(true, Ordering::Relaxed);
         self.unless_failed(bytes.len(), |stream| stream.poll_write(cx, bytes))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
-        self.unless_failed((), |stream| stream.poll_flush(cx))
+        let flushed = self.unless_failed((), |stream| stream.poll_flush(cx));
+        self.state.unflushed.store(flushed.is_pending(), Ordering::Relaxed);
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {

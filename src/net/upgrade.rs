@@ -3,16 +3,16 @@
 use std::error::Error as _;
 use std::io;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use anyhow::anyhow;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1 as client;
+use hyper::http::response;
 use hyper::server::conn::http1 as server;
 use hyper::upgrade::Upgraded;
-use hyper::{HeaderMap, Response, StatusCode, Version};
+use hyper::{HeaderMap, Response, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -21,53 +21,45 @@ use super::stream::Asking;
 use super::tls::handshake_fault;
 use super::{Opened, Stream};
 use crate::failure::{Failure, root_cause};
-use crate::handshake::{self, HandshakeFault, Hop, Location, Refusal, Step};
+use crate::handshake::{self, HandshakeFault, Location, Step};
 
-/// Bytes of a refusal's body that are kept.
-const MAX_BODY: usize = 64 * 1024;
 /// Headers that an answer may have.
 const MAX_HEADERS: usize = 1000;
-/// How long a refusal's body may take, once its head is there.
-const BODY_TIME: Duration = Duration::from_secs(1);
-
-/// Judges the answer and takes the connection over.
-pub async fn settle(
-    answer: Response<Incoming>,
-    headers: &HeaderMap,
-    tell: &mut dyn FnMut(Step),
-) -> Result<Opened, Failure> {
-    let (parts, body) = answer.into_parts();
-    tell(Step::Answered(Hop::Server, &parts));
-    if parts.status != StatusCode::SWITCHING_PROTOCOLS {
-        let refusal = Refusal::new(&parts, beginning(body).await);
-        return Err(Failure::Refused(Box::new(refusal)));
-    }
-    if parts.version != Version::HTTP_11 {
-        let what = format!("it says {:?}", parts.version);
-        return Err(HandshakeFault::NotHttp(what).into());
-    }
-    let accepted = handshake::judge(headers, &parts.headers)?;
-    let upgraded = hyper::upgrade::on(Response::from_parts(parts, body)).await.map_err(fault)?;
-    let (stream, early) = into_stream(upgraded)?;
-    Ok(Opened { stream, early, accepted })
-}
 
 /// Asks for the upgrade.
 pub async fn ask(
     stream: Stream,
     location: &Location,
     headers: &HeaderMap,
-) -> Result<Response<Incoming>, Failure> {
+    tell: &mut dyn FnMut(Step),
+) -> Result<(response::Parts, Incoming), Failure> {
+    tell(Step::Asked(&format!("GET {} HTTP/1.1", location.resource), Version::HTTP_11, headers));
     let mut request =
         hyper::Request::get(&location.resource).body(Empty::<Bytes>::new()).map_err(|error| {
             anyhow!("the path {:?} cannot be asked for: {error}", location.resource)
         })?;
     *request.headers_mut() = headers.clone();
-    http1(stream, request).await.map_err(|error| match of_tls(&error) {
-        // With TLS 1.3, a client that is refused hears of it after its own part of the handshake.
-        Some(error) => handshake_fault(location.address(), error).into(),
-        None => fault(error).into(),
-    })
+    let answer = http1(stream, request).await.map_err(|error| {
+        let io = error.source().and_then(|source| source.downcast_ref());
+        io.and_then(|io| refused_by_tls(location, io)).unwrap_or_else(|| fault(error).into())
+    })?;
+    Ok(answer.into_parts())
+}
+
+/// Takes the connection over, if the answer is as it should be.
+pub async fn take_over(
+    parts: response::Parts,
+    body: Incoming,
+    asked: &HeaderMap,
+) -> Result<Opened, Failure> {
+    if parts.version != Version::HTTP_11 {
+        let what = format!("it says {:?}", parts.version);
+        return Err(HandshakeFault::NotHttp(what).into());
+    }
+    let accepted = handshake::judge(asked, &parts.headers)?;
+    let upgraded = hyper::upgrade::on(Response::from_parts(parts, body)).await.map_err(fault)?;
+    let (stream, early) = into_stream(upgraded)?;
+    Ok(Opened { stream, early, accepted })
 }
 
 /// One request over HTTP/1.1; its answer may be an upgrade.
@@ -87,10 +79,11 @@ pub async fn http1(
     sender.send_request(request).await
 }
 
-/// The error of TLS behind one of HTTP.
-fn of_tls(error: &hyper::Error) -> Option<&io::Error> {
-    let error = error.source()?.downcast_ref::<io::Error>()?;
-    error.get_ref()?.is::<rustls::Error>().then_some(error)
+/// What it means if TLS is behind an error: with TLS 1.3, a client that is refused hears of it after
+/// its own part of the handshake.
+pub fn refused_by_tls(location: &Location, error: &io::Error) -> Option<Failure> {
+    let is_of_tls = error.get_ref()?.is::<rustls::Error>();
+    is_of_tls.then(|| handshake_fault(location.address(), error).into())
 }
 
 fn fault(error: hyper::Error) -> HandshakeFault {
@@ -107,20 +100,14 @@ fn fault(error: hyper::Error) -> HandshakeFault {
     })
 }
 
-/// As much of a body as is worth showing.
-pub async fn beginning(mut body: Incoming) -> Vec<u8> {
-    let mut kept = Vec::new();
-    let read = async {
-        while kept.len() < MAX_BODY {
-            // What there is of a body that breaks off is worth showing.
-            let Some(Ok(frame)) = body.frame().await else { return };
-            if let Some(data) = frame.data_ref() {
-                kept.extend_from_slice(&data[..data.len().min(MAX_BODY - kept.len())]);
-            }
+/// The next bytes of a body.
+pub async fn piece(body: &mut Incoming) -> Option<Bytes> {
+    loop {
+        // What there is of a body that breaks off is worth showing.
+        if let Ok(data) = body.frame().await?.ok()?.into_data() {
+            return Some(data);
         }
-    };
-    let _ = tokio::time::timeout(BODY_TIME, read).await;
-    kept
+    }
 }
 
 /// The stream of an upgraded connection, and what came in the packet of the answer.

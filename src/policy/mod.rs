@@ -4,3 +4,4 @@
 pub mod countdown;
 pub mod ending;
 pub mod keepalive;
+pub mod retry;

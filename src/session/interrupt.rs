@@ -29,6 +29,8 @@ pub struct Interrupts {
     term: Signal,
     /// Set in the moment of a signal, before anybody is woken.
     signalled: Arc<AtomicBool>,
+    limit: Option<Duration>,
+    /// When that is reached.
     max_time: Option<(Instant, Duration)>,
     /// Until when the run may still tidy up, once one has come.
     deadline: Option<Instant>,
@@ -40,14 +42,23 @@ impl Interrupts {
     /// # Errors
     /// The signals cannot be had.
     pub fn new(start: Instant, max_time: Option<Duration>) -> io::Result<Self> {
-        let max_time = max_time.and_then(|limit| Some((start.checked_add(limit)?, limit)));
         let int = signal(SignalKind::interrupt())?;
         let term = signal(SignalKind::terminate())?;
         let signalled = Arc::new(AtomicBool::new(false));
         for number in [SIGINT, SIGTERM] {
             signal_hook::flag::register(number, Arc::clone(&signalled))?;
         }
-        Ok(Interrupts { int, term, signalled, max_time, deadline: None })
+        let mut interrupts =
+            Interrupts { int, term, signalled, limit: max_time, max_time: None, deadline: None };
+        interrupts.limit_from(Some(start));
+        Ok(interrupts)
+    }
+
+    /// Lets the time limit count from `start`, or not at all.
+    pub fn limit_from(&mut self, start: Option<Instant>) {
+        let end = |limit| Some((start?.checked_add(limit)?, limit));
+        self.max_time = self.limit.and_then(end);
+        self.deadline = None;
     }
 
     /// Until when the run may still tidy up: without limit while none has come, a second after the

@@ -7,15 +7,17 @@ mod progress;
 mod write_out;
 
 use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
-use hyper::header::{HeaderMap, HeaderValue};
+use hyper::Version;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 
 pub use closing::{closing_line, signal_name};
 pub use password::{NoPassword, ask_password};
 pub use progress::{Counts, show_progress};
 pub use write_out::{Facts, WriteOut};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, duration};
 use crate::handshake::{ProxyFault, Refusal, Route, Step, TlsInfo, status_line};
 use crate::output::escape::{self, Layout};
 
@@ -84,13 +86,27 @@ impl Voice {
         self.verbose || self.include
     }
 
+    /// Something that was not done as asked, though what was done instead is as good.
+    pub fn warning(self, text: &str) -> String {
+        if self.silent { String::new() } else { format!("wspipe: {}\n", escape::one_line(text)) }
+    }
+
+    /// What to say of a failure after which there is another try.
+    pub fn retry(self, failure: &Failure, pause: Duration, left: u64) -> String {
+        let pause = duration(&pause);
+        self.warning(&format!("{failure}; next try in {pause}, {left} left after it"))
+    }
+
     /// `-v` and `-i`: a step of the opening.
     pub fn step(self, step: &Step) -> String {
+        if let Step::Fallback(why) = step {
+            return self.warning(&format!("going on with HTTP/1.1 in place of HTTP/2: {why}"));
+        }
         if !(self.verbose || self.shows_answer() && matches!(step, Step::Answered(..))) {
             return String::new();
         }
         let mut text = match step {
-            Step::Route(Route::Direct) => return String::new(),
+            Step::Fallback(_) | Step::Route(Route::Direct) => return String::new(),
             Step::Route(Route::Excluded { by }) => format!("* no proxy for this host ({by})"),
             Step::Route(Route::Through { proxy, by }) => format!("* proxy {proxy} ({by})"),
             Step::Resolved(addresses) => {
@@ -104,14 +120,19 @@ impl Voice {
             Step::Secured(_, info) => secured(info),
             Step::Tunnelling(to) => format!("* SOCKS 5: a tunnel to {to}, please"),
             Step::Tunnelled(to) => format!("* the proxy has opened a tunnel to {to}"),
-            Step::Asked(line, headers) => {
+            Step::Redirected(to, false) => format!("* redirected to {}", to.url()),
+            Step::Redirected(to, true) => format!(
+                "* redirected to {}, which is another origin: who we are is not told there",
+                to.url()
+            ),
+            Step::Asked(line, version, headers) => {
                 let mut text = format!("> {line}");
-                push_headers(&mut text, '>', headers);
+                push_headers(&mut text, '>', headers, *version);
                 text
             }
             Step::Answered(_, parts) => {
                 let mut text = format!("< {}", escape::one_line(&status_line(parts)));
-                push_headers(&mut text, '<', &parts.headers);
+                push_headers(&mut text, '<', &parts.headers, parts.version);
                 text
             }
         };
@@ -124,7 +145,7 @@ impl Voice {
         let shown = if self.shows_answer() {
             refusal.body.len()
         } else {
-            push_headers(&mut text, '<', &refusal.headers);
+            push_headers(&mut text, '<', &refusal.headers, refusal.version);
             refusal.body.len().min(SHORT_BODY)
         };
         let body = refusal.body[..shown].trim_ascii_end();
@@ -153,8 +174,12 @@ fn secured(info: &TlsInfo) -> String {
     text
 }
 
-/// As names of headers go over the wire.
-fn title_case(name: &str) -> String {
+/// A header's name as it goes over the wire: HTTP/2 has them in lower case (RFC 9113 section 8.2).
+pub fn header_name(name: &HeaderName, version: Version) -> String {
+    let name = name.as_str();
+    if version == Version::HTTP_2 {
+        return name.to_owned();
+    }
     let capital = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
     let words: Vec<_> = name
         .split('-')
@@ -163,11 +188,24 @@ fn title_case(name: &str) -> String {
     words.join("-")
 }
 
-fn push_headers(text: &mut String, mark: char, headers: &HeaderMap) {
+/// A cookie's name and attributes; its value opens doors.
+fn push_set_cookie(text: &mut String, value: &[u8]) {
+    let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
+    let (pair, attributes) = value.split_at(end);
+    if let Some(at) = pair.iter().position(|byte| *byte == b'=') {
+        escape::bytes(text, &pair[..=at], Layout::OneLine);
+    }
+    text.push_str("(redacted)");
+    escape::bytes(text, attributes, Layout::OneLine);
+}
+
+fn push_headers(text: &mut String, mark: char, headers: &HeaderMap, version: Version) {
     for (name, value) in headers {
-        text.push_str(&format!("\n{mark} {}: ", title_case(name.as_str())));
+        text.push_str(&format!("\n{mark} {}: ", header_name(name, version)));
         if value.is_sensitive() {
             text.push_str("(redacted)");
+        } else if name == SET_COOKIE {
+            push_set_cookie(text, value.as_bytes());
         } else {
             escape::bytes(text, HeaderValue::as_bytes(value), Layout::OneLine);
         }

@@ -17,6 +17,7 @@ use rustls::{AlertDescription, KeyLogFile, SupportedProtocolVersion};
 use tokio_rustls::TlsConnector;
 use url::Host;
 
+use super::Http;
 use super::stream::{Asking, Stream};
 use crate::failure::{Failure, root_cause};
 use crate::handshake::{Certificate, Hop, TlsFault, TlsInfo, TlsOptions, TlsVersion};
@@ -43,11 +44,17 @@ impl Tls {
         address: &str,
         hop: Hop,
         options: &TlsOptions,
+        http: Http,
     ) -> Result<Tls, Failure> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = Arc::new(Verifier::new(options, &provider)?);
         let name = server_name(host, options)?;
-        let config = config(options, provider, Arc::clone(&verifier))?;
+        let mut config = config(options, provider, Arc::clone(&verifier))?;
+        config.alpn_protocols = match http {
+            Http::One => vec![b"http/1.1".to_vec()],
+            Http::OfferTwo => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            Http::Two => vec![b"h2".to_vec()],
+        };
         Ok(Tls { config: Arc::new(config), verifier, name, address: address.to_owned(), hop })
     }
 
@@ -128,7 +135,6 @@ fn config(
                 .map_err(|error| identity::unusable(file, &error))?
         }
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = Resumption::disabled();
     if options.key_log {
         config.key_log = Arc::new(KeyLogFile::new());
@@ -159,6 +165,9 @@ pub fn handshake_fault(address: String, error: &io::Error) -> TlsFault {
         Some(E::AlertReceived(AlertDescription::ProtocolVersion))
         | Some(E::PeerIncompatible(_)) => Some(
             "TLS 1.2 and 1.3 are spoken here; does --tls-max or --tlsv1.3 exclude the server's?",
+        ),
+        Some(E::AlertReceived(AlertDescription::NoApplicationProtocol)) => Some(
+            "the server does not speak this version of HTTP: leave out --http2-prior-knowledge",
         ),
         Some(E::AlertReceived(AlertDescription::UnrecognisedName)) => {
             Some("the server does not know this name: another one with --tls-server-name")

@@ -1,0 +1,64 @@
+//! `-D`: the heads of all answers, as they came.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use hyper::http::response;
+
+use crate::failure::Failure;
+use crate::handshake::status_line;
+use crate::session::Output;
+use crate::ui::header_name;
+
+/// Where they go.
+#[derive(Debug)]
+pub struct Dump {
+    name: String,
+    /// None for stdout.
+    file: Option<File>,
+    /// Why it could not be written.
+    error: Option<io::Error>,
+}
+
+impl Dump {
+    /// Opens a file for them; - is stdout.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn open(path: &Path) -> Result<Dump, Failure> {
+        let name = path.display().to_string();
+        if name == "-" {
+            return Ok(Dump { name, file: None, error: None });
+        }
+        let file =
+            File::create(path).map_err(|error| Failure::Output { name: name.clone(), error })?;
+        Ok(Dump { name, file: Some(file), error: None })
+    }
+
+    /// Writes the head of an answer.
+    pub fn head(&mut self, answer: &response::Parts, output: &mut Output) {
+        let mut text = format!("{}\r\n", status_line(answer)).into_bytes();
+        for (name, value) in &answer.headers {
+            text.extend_from_slice(header_name(name, answer.version).as_bytes());
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(value.as_bytes());
+            text.extend_from_slice(b"\r\n");
+        }
+        text.extend_from_slice(b"\r\n");
+        match &mut self.file {
+            None => output.writer.buffer.extend_from_slice(&text),
+            Some(file) => {
+                if let Err(error) = file.write_all(&text) {
+                    self.error = Some(error);
+                }
+            }
+        }
+    }
+
+    /// What could not be written.
+    pub fn failure(&mut self) -> Option<Failure> {
+        let error = self.error.take()?;
+        Some(Failure::Output { name: self.name.clone(), error })
+    }
+}

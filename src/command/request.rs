@@ -1,0 +1,137 @@
+//! From the flags, files and the environment to how a server is reached and what it is asked.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use hyper::header::HeaderValue;
+
+use super::login::complete;
+use super::plan::limit;
+use super::trust::{proxy_tls_options, tls_options};
+use crate::cli::{Header, ProxyArgs, RequestArgs};
+use crate::failure::Failure;
+use crate::handshake::{HeaderLine, Netrc, Proxies, Redirects, Request};
+use crate::net::{How, Http, Limits};
+
+/// How the server is reached, and what it is asked.
+///
+/// # Errors
+/// What cannot be obeyed, or read.
+pub fn how(arguments: RequestArgs) -> Result<How, Failure> {
+    let http = match (arguments.http2_prior_knowledge, arguments.http2) {
+        (true, _) => Http::Two,
+        (false, true) => Http::OfferTwo,
+        (false, false) => Http::One,
+    };
+    Ok(How {
+        detours: arguments.network.detours(),
+        limits: Limits {
+            connect_timeout: limit(arguments.network.connect_timeout),
+            tcp_keepalive: arguments.network.keepalive_time,
+        },
+        http,
+        redirects: arguments.location.then_some(Redirects {
+            most: u64::try_from(arguments.max_redirs).ok(),
+            downgrade: arguments.allow_downgrade,
+        }),
+        proxies: proxies(&arguments.proxy)?,
+        proxy_tls: proxy_tls_options(&arguments.proxy),
+        tls: tls_options(arguments.tls)?,
+        request: Request {
+            headers: header_lines(arguments.headers)?,
+            origin: arguments.origin,
+            subprotocols: arguments.subprotocols,
+            user_agent: arguments.user_agent,
+            credentials: arguments.user.map(|user| complete(user, "-u", "host")).transpose()?,
+            bearer: arguments.oauth2_bearer.as_deref().map(bearer).transpose()?,
+            netrc: netrc_file(arguments.netrc, arguments.netrc_file)
+                .map(|file| netrc(&file))
+                .transpose()?,
+            cookies: given_cookies(&arguments.cookies)?,
+        },
+    })
+}
+
+/// What the flags and the environment say about proxies.
+fn proxies(arguments: &ProxyArgs) -> Result<Proxies, Failure> {
+    let variable = |name: &str| env::var(name).ok();
+    let proxies = Proxies::new(arguments.proxy.as_deref(), arguments.noproxy.clone(), variable)?;
+    let login = arguments.proxy_user.clone();
+    let credentials = login.map(|login| complete(login, "-U", "proxy")).transpose()?;
+    Ok(Proxies { credentials, headers: arguments.proxy_headers.clone(), ..proxies })
+}
+
+/// The headers of `-H`, those in files too.
+fn header_lines(given: Vec<Header>) -> Result<Vec<HeaderLine>, Failure> {
+    let mut lines = Vec::new();
+    for header in given {
+        match header {
+            Header::Line(line) => lines.push(line),
+            Header::File(file) => {
+                let name = file.display().to_string();
+                let text = fs::read_to_string(&file)
+                    .map_err(|error| Failure::ReadInput { name: name.clone(), error })?;
+                for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty())
+                {
+                    let parsed = HeaderLine::parse(line).map_err(|what| {
+                        let place = format!("-H @{name}, line {}: {what}", number + 1);
+                        Failure::usage(place, "the file has a header in each line")
+                    })?;
+                    lines.push(parsed);
+                }
+            }
+        }
+    }
+    Ok(lines)
+}
+
+/// The value of the Authorization header for a token, which no error shows.
+fn bearer(token: &str) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
+        let what = "--oauth2-bearer: the token has a character that no header may have";
+        Failure::usage(what, "is there a newline at its end?")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// The netrc file that is asked for: the given one, or the usual one.
+fn netrc_file(usual: bool, given: Option<PathBuf>) -> Option<PathBuf> {
+    let home = || env::home_dir().unwrap_or_default().join(".netrc");
+    let of_variable = env::var_os("NETRC").filter(|file| !file.is_empty()).map(PathBuf::from);
+    given.or_else(|| usual.then(|| of_variable.unwrap_or_else(home)))
+}
+
+fn netrc(file: &Path) -> Result<Netrc, Failure> {
+    let name = file.display().to_string();
+    let text = fs::read_to_string(file)
+        .map_err(|error| Failure::ReadInput { name: name.clone(), error })?;
+    Netrc::parse(&text).map_err(|(line, what)| {
+        let hint = "its lines look like: machine HOST login USER password PASSWORD";
+        Failure::BadFile { what: format!("{name}, line {line}: {what}"), hint }
+    })
+}
+
+/// Whether a `-b` is cookies themselves, and not the name of a file.
+pub fn is_cookies(given: &str) -> bool {
+    given.contains('=')
+}
+
+fn given_cookies(given: &[String]) -> Result<Option<HeaderValue>, Failure> {
+    let texts: Vec<_> = given
+        .iter()
+        .map(|given| given.trim_matches([';', ' ']))
+        .filter(|given| is_cookies(given))
+        .collect();
+    if texts.is_empty() {
+        return Ok(None);
+    }
+    let mut value = HeaderValue::from_str(&texts.join("; ")).map_err(|_| {
+        Failure::usage(
+            "-b: a cookie has a character that no header may have",
+            "is there a newline in it?",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}

@@ -1,0 +1,287 @@
+//! The opening handshake over HTTP/2 (RFC 8441), and the stream that it opens: DATA frames of one
+//! HTTP/2 stream carry what goes over TCP otherwise. The frames and windows are h2's work, which is
+//! polled by whoever reads or writes, so that nothing is under way in a task of its own.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use anyhow::anyhow;
+use bytes::{Buf as _, Bytes};
+use h2::client::{Builder, Connection, SendRequest};
+use h2::ext::Protocol;
+use h2::{Ping, Reason, RecvStream, SendStream};
+use hyper::header::{CONNECTION, HOST, HeaderMap, SEC_WEBSOCKET_KEY, UPGRADE};
+use hyper::http::response;
+use hyper::{Method, Request, Version};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::Stream;
+use super::stream::{Asking, State};
+use super::upgrade::refused_by_tls;
+use crate::failure::{Failure, root_cause};
+use crate::handshake::{HandshakeFault, Location, Step};
+
+/// Bytes that the server may send before we have read them.
+const WINDOW: u32 = 1024 * 1024;
+/// Bytes that are handed over to be written at a time.
+const WRITE: usize = 64 * 1024;
+
+/// One stream of HTTP/2, with the connection to itself.
+#[derive(Debug)]
+pub struct Tunnel {
+    connection: Connection<Asking, Bytes>,
+    /// Whether the connection has ended, so that it is not polled again.
+    ended: bool,
+    /// Whether the socket took everything, and whether its failures matter.
+    state: Arc<State>,
+    out: SendStream<Bytes>,
+    input: RecvStream,
+    /// What was received and not read.
+    unread: Bytes,
+    shut: bool,
+}
+
+/// Asks for the upgrade by an extended CONNECT.
+///
+/// # Errors
+/// The server does not know it, or HTTP/2 fails.
+pub async fn ask(
+    stream: Stream,
+    location: &Location,
+    headers: &HeaderMap,
+    tell: &mut dyn FnMut(Step),
+) -> Result<(response::Parts, Tunnel), Failure> {
+    let stream = Asking::new(stream);
+    let state = stream.state();
+    let fault = |error: h2::Error| fault(location, &error);
+    let (mut sender, mut connection) = Builder::new()
+        .enable_push(false)
+        .initial_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .handshake(stream)
+        .await
+        .map_err(fault)?;
+    if !knows_extended_connect(&sender, &mut connection).await.map_err(fault)? {
+        return Err(HandshakeFault::NoWebSocketInHttp2.into());
+    }
+    drive(&mut connection, |cx| sender.poll_ready(cx))
+        .await
+        .and_then(|ready| ready)
+        .map_err(fault)?;
+    let request = request(location, headers)?;
+    let line = format!(
+        "CONNECT {} HTTP/2\n> :protocol: websocket\n> :authority: {}",
+        location.resource,
+        request.uri().authority().map(|authority| authority.as_str()).unwrap_or_default()
+    );
+    tell(Step::Asked(&line, Version::HTTP_2, request.headers()));
+    let (mut answer, out) = sender.send_request(request, false).map_err(fault)?;
+    let answer = drive(&mut connection, |cx| Pin::new(&mut answer).poll(cx)).await;
+    let (parts, input) = answer.and_then(|answer| answer).map_err(fault)?.into_parts();
+    state.is_answered();
+    let (unread, ended, shut) = (Bytes::new(), false, false);
+    Ok((parts, Tunnel { connection, ended, state, out, input, unread, shut }))
+}
+
+/// Whether the server's settings offer extended CONNECT (section 3). They are the first that a server
+/// sends (RFC 9113 section 3.4), so they are here when a Ping is answered.
+async fn knows_extended_connect(
+    sender: &SendRequest<Bytes>,
+    connection: &mut Connection<Asking, Bytes>,
+) -> Result<bool, h2::Error> {
+    let Some(mut pings) = connection.ping_pong() else { return Ok(false) };
+    pings.send_ping(Ping::opaque())?;
+    let known = |cx: &mut Context| {
+        if sender.is_extended_connect_protocol_enabled() {
+            return Poll::Ready(Ok(true));
+        }
+        let pong = ready!(pings.poll_pong(cx));
+        Poll::Ready(pong.map(|_| sender.is_extended_connect_protocol_enabled()))
+    };
+    drive(connection, known).await?
+}
+
+/// Polls something that waits for the connection, and the connection meanwhile.
+async fn drive<T>(
+    connection: &mut Connection<Asking, Bytes>,
+    mut poll: impl FnMut(&mut Context) -> Poll<T>,
+) -> Result<T, h2::Error> {
+    poll_fn(|cx| {
+        let moved = Pin::new(&mut *connection).poll(cx);
+        match (poll(cx), moved) {
+            (Poll::Ready(done), _) => Poll::Ready(Ok(done)),
+            (Poll::Pending, Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
+            (Poll::Pending, Poll::Ready(Ok(()))) => Poll::Ready(Err(Reason::NO_ERROR.into())),
+            (Poll::Pending, Poll::Pending) => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// The request of RFC 8441 section 5: without what belongs to HTTP/1.1.
+fn request(location: &Location, headers: &HeaderMap) -> Result<Request<()>, Failure> {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let authority = host.map_or_else(|| location.host_header(), Into::into);
+    let scheme = if location.secure { "https" } else { "http" };
+    let mut request = Request::builder()
+        .method(Method::CONNECT)
+        .version(Version::HTTP_2)
+        .uri(format!("{scheme}://{authority}{}", location.resource))
+        .extension(Protocol::from_static("websocket"))
+        .body(())
+        .map_err(|error| {
+            anyhow!("{authority}{} cannot be asked for: {error}", location.resource)
+        })?;
+    let mut headers = headers.clone();
+    for name in [HOST, CONNECTION, UPGRADE, SEC_WEBSOCKET_KEY] {
+        headers.remove(name);
+    }
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+fn fault(location: &Location, error: &h2::Error) -> Failure {
+    match error.get_io() {
+        Some(io) => refused_by_tls(location, io)
+            .unwrap_or_else(|| HandshakeFault::Cut(format!(": {}", root_cause(io))).into()),
+        None => HandshakeFault::Http2(words(error)).into(),
+    }
+}
+
+fn words(error: &h2::Error) -> String {
+    match error.reason() {
+        Some(Reason::NO_ERROR) => "the server ended the connection".into(),
+        Some(reason) if error.is_remote() => format!("the server says {reason:?}"),
+        Some(reason) => format!("{reason:?}"),
+        None => root_cause(error),
+    }
+}
+
+impl Tunnel {
+    /// The next bytes of a body that is not an open stream.
+    pub async fn piece(&mut self) -> Option<Bytes> {
+        poll_fn(|cx| self.poll_fill(cx)).await.ok()?;
+        Some(std::mem::take(&mut self.unread)).filter(|piece| !piece.is_empty())
+    }
+
+    /// Lets the connection move what it can.
+    fn poll_connection(&mut self, cx: &mut Context) -> io::Result<()> {
+        if !self.ended
+            && let Poll::Ready(ended) = Pin::new(&mut self.connection).poll(cx)
+        {
+            self.ended = true;
+            ended.map_err(io_error)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until something is unread; nothing is at the end.
+    fn poll_fill(&mut self, cx: &mut Context) -> Poll<io::Result<()>> {
+        if !self.unread.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        // What was received before a failure comes first.
+        let moved = self.poll_connection(cx);
+        match self.input.poll_data(cx) {
+            Poll::Ready(Some(Ok(bytes))) => {
+                // A stream that has ended needs no window.
+                let _ = self.input.flow_control().release_capacity(bytes.len());
+                self.unread = bytes;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Some(Err(error))) if error.reason() == Some(Reason::NO_ERROR) => {
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(io_error(error))),
+            Poll::Ready(None) => Poll::Ready(Ok(())),
+            Poll::Pending => match moved {
+                Err(error) => Poll::Ready(Err(error)),
+                Ok(()) if self.ended => Poll::Ready(Ok(())),
+                Ok(()) => Poll::Pending,
+            },
+        }
+    }
+
+    /// Waits until so many bytes, or some of them, may be sent.
+    fn poll_capacity(&mut self, cx: &mut Context, wanted: usize) -> Poll<io::Result<usize>> {
+        self.out.reserve_capacity(wanted);
+        loop {
+            let capacity = self.out.capacity();
+            if capacity > 0 {
+                return Poll::Ready(Ok(capacity.min(wanted)));
+            }
+            match self.out.poll_capacity(cx) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(io_error(error))),
+                Poll::Ready(None) => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+                Poll::Pending if self.ended => {
+                    return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl AsyncRead for Tunnel {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context,
+        space: &mut ReadBuf,
+    ) -> Poll<io::Result<()>> {
+        let before = space.filled().len();
+        while space.remaining() > 0 {
+            match self.poll_fill(cx) {
+                Poll::Ready(Ok(())) if self.unread.is_empty() => break,
+                Poll::Ready(Ok(())) => {
+                    let taken = self.unread.len().min(space.remaining());
+                    space.put_slice(&self.unread[..taken]);
+                    self.unread.advance(taken);
+                }
+                // The next read tells of it.
+                _ if space.filled().len() > before => break,
+                other => return other,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Tunnel {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        // A window that has opened is heard of here.
+        self.poll_connection(cx)?;
+        let size = ready!(self.poll_capacity(cx, bytes.len().min(WRITE)))?;
+        let piece = Bytes::copy_from_slice(&bytes[..size]);
+        self.out.send_data(piece, false).map_err(io_error)?;
+        self.poll_connection(cx)?;
+        Poll::Ready(Ok(size))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
+        self.poll_connection(cx)?;
+        if self.state.is_flushed() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
+        if !std::mem::replace(&mut self.shut, true) {
+            // It may have ended by itself.
+            let _ = self.out.send_data(Bytes::new(), true);
+        }
+        self.poll_flush(cx)
+    }
+}
+
+fn io_error(error: h2::Error) -> io::Error {
+    if error.is_io() {
+        return error.into_io().unwrap_or_else(|| io::ErrorKind::Other.into());
+    }
+    io::Error::other(format!("HTTP/2: {}", words(&error)))
+}
