@@ -11,9 +11,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, date_time_ymd,
 };
-use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ServerConfig, WebPkiClientVerifier};
+use rustls::server::{ServerConfig, WantsServerCert, WebPkiClientVerifier};
+use rustls::{ConfigBuilder, RootCertStore};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -44,6 +44,13 @@ pub struct Manner {
 impl Clone for Identity {
     fn clone(&self) -> Identity {
         Identity { certificate: self.certificate.clone(), key: self.key.clone_key() }
+    }
+}
+
+impl Identity {
+    /// A server's configuration with this identity.
+    pub fn serve(self, builder: ConfigBuilder<ServerConfig, WantsServerCert>) -> ServerConfig {
+        builder.with_single_cert(vec![self.certificate], self.key).unwrap()
     }
 }
 
@@ -134,7 +141,7 @@ pub fn front(identity: Identity, manner: Manner, peer: SocketAddr) -> SocketAddr
             builder.with_client_cert_verifier(verifier.build().unwrap())
         }
     };
-    let config = builder.with_single_cert(vec![identity.certificate], identity.key).unwrap();
+    let config = identity.serve(builder);
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let (tell, told) = channel();
     thread::spawn(move || {

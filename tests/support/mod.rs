@@ -10,6 +10,7 @@ mod output;
 mod peer;
 mod run;
 mod terminal;
+mod two;
 
 pub use frame::{
     BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, binary, close, close_without_code, frame,
@@ -17,9 +18,10 @@ pub use frame::{
 };
 pub use front::{Authority, Identity, Manner, front};
 pub use output::{Output, Wanted, dies_by, ends};
-pub use peer::{Message, Peer, Seen, Wire};
+pub use peer::{Message, Peer, Peers, Script, Seen, Wire};
 pub use run::{Run, Running, run};
 pub use terminal::Terminal;
+pub use two::{Two, two};
 
 use std::time::Duration;
 

@@ -18,6 +18,30 @@ pub struct Peer {
     thread: JoinHandle<Seen>,
 }
 
+/// What a peer does on a connection.
+pub type Script = Box<dyn FnOnce(&mut Wire) + Send>;
+
+/// A peer for several connections.
+pub struct Peers {
+    pub address: SocketAddr,
+    thread: JoinHandle<Vec<Seen>>,
+}
+
+impl Peers {
+    pub fn url(&self) -> String {
+        format!("ws://{}/", self.address)
+    }
+
+    /// What was seen on each.
+    #[track_caller]
+    pub fn seen(self) -> Vec<Seen> {
+        match self.thread.join() {
+            Ok(seen) => seen,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
 /// What the program sent to the peer.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
@@ -40,6 +64,21 @@ impl Peer {
             wire.seen
         });
         Peer { address, thread }
+    }
+
+    /// The same for several connections, one after the other: a script for each.
+    pub fn start_each(scripts: Vec<Script>) -> Peers {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().unwrap();
+        let thread = thread::spawn(move || {
+            let each = scripts.into_iter().map(|script| {
+                let mut wire = Wire::accept_tcp(&listener);
+                script(&mut wire);
+                wire.seen
+            });
+            each.collect()
+        });
+        Peers { address, thread }
     }
 
     /// A server that takes all messages and closes when the program does.

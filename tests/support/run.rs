@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{DEADLINE, Output, Terminal, shown};
@@ -34,6 +35,8 @@ enum Input {
     Held,
     File(File),
     Terminal(Terminal),
+    Console(Terminal),
+    Apart,
 }
 
 enum Screen {
@@ -98,6 +101,18 @@ impl Run {
         self
     }
 
+    /// The same, and it is the terminal of the process too: what /dev/tty is.
+    pub fn console(mut self) -> Self {
+        self.stdin = Input::Console(Terminal::open());
+        self
+    }
+
+    /// No terminal belongs to the process, whoever runs the test: there is no /dev/tty.
+    pub fn without_terminal(mut self) -> Self {
+        self.stdin = Input::Apart;
+        self
+    }
+
     /// stdout is a pipe that only the test reads, by [`Running::take_stdout`].
     pub fn stdout_unread(mut self) -> Self {
         self.stdout = Screen::Unread;
@@ -148,11 +163,13 @@ impl Run {
         let mut command = self.command();
         let args: Vec<_> = self.args.iter().map(|arg| shown(arg.as_encoded_bytes())).collect();
         let (stdin, terminal, bytes) = match self.stdin {
-            Input::Nothing | Input::Closed => (Stdio::null(), None, None),
+            Input::Nothing | Input::Closed | Input::Apart => (Stdio::null(), None, None),
             Input::Bytes(bytes) => (Stdio::piped(), None, Some(bytes)),
             Input::Held => (Stdio::piped(), None, None),
             Input::File(file) => (file.into(), None, None),
-            Input::Terminal(terminal) => (terminal.stdio(), Some(terminal.into_master()), None),
+            Input::Terminal(terminal) | Input::Console(terminal) => {
+                (terminal.stdio(), Some(terminal.into_master()), None)
+            }
         };
         let (out, stdout) = Prepared::screen(self.stdout);
         let (err, stderr) = Prepared::screen(self.stderr);
@@ -188,6 +205,12 @@ impl Run {
                 let mut shell = Command::new("/bin/sh");
                 shell.args(["-c", "exec \"$0\" \"$@\" <&-", binary]);
                 shell
+            }
+            Input::Console(_) | Input::Apart => {
+                let mut session = Command::new("/usr/bin/setsid");
+                session.args(matches!(self.stdin, Input::Console(_)).then_some("--ctty"));
+                session.arg(binary);
+                session
             }
             _ => Command::new(binary),
         };
@@ -239,6 +262,23 @@ impl Running {
 
     pub fn close_stdin(&mut self) {
         self.stdin = None;
+    }
+
+    /// Waits until the terminal at stdin shows this, and returns all that it has shown since the last
+    /// time.
+    pub fn wait_for_console(&mut self, part: &str) -> String {
+        let Some(Keyboard::Terminal(console)) = &mut self.stdin else { panic!("no terminal") };
+        let mut shown = String::new();
+        while !shown.contains(part) {
+            let left = self.until.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).unwrap();
+            let ready = poll(&mut [PollFd::new(console, PollFlags::IN)], Some(&left)).unwrap();
+            assert_eq!(ready, 1, "waited in vain for {part:?} after {shown:?}");
+            let mut bytes = [0; 1024];
+            let size = console.read(&mut bytes).expect("the terminal is open");
+            shown.push_str(std::str::from_utf8(&bytes[..size]).expect("text"));
+        }
+        shown
     }
 
     /// The pipe itself, for tests that fill it with care.

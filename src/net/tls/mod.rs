@@ -166,9 +166,9 @@ pub fn handshake_fault(address: String, error: &io::Error) -> TlsFault {
         | Some(E::PeerIncompatible(_)) => Some(
             "TLS 1.2 and 1.3 are spoken here; does --tls-max or --tlsv1.3 exclude the server's?",
         ),
-        Some(E::AlertReceived(AlertDescription::NoApplicationProtocol)) => Some(
-            "the server does not speak this version of HTTP: leave out --http2-prior-knowledge",
-        ),
+        Some(E::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
+            Some("it does not speak HTTP/2: without --http2-prior-knowledge, HTTP/1.1 is spoken")
+        }
         Some(E::AlertReceived(AlertDescription::UnrecognisedName)) => {
             Some("the server does not know this name: another one with --tls-server-name")
         }

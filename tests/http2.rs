@@ -1,0 +1,159 @@
+//! WebSocket over HTTP/2 (RFC 8441): the same session above it, and the fall back to HTTP/1.1.
+
+mod support;
+
+use support::{Authority, BINARY, Identity, Peer, TEXT, Two, close, ends, run, text, two};
+
+const PRIOR: &str = "--http2-prior-knowledge";
+
+fn saying_hello() -> Peer {
+    Peer::start(|wire| {
+        wire.accept();
+        wire.try_send([text("hello"), close(1000, "")].concat());
+        wire.end_whatever_comes();
+    })
+}
+
+/// A server in clear, in front of this peer.
+fn clear(peer: &Peer) -> String {
+    format!("ws://{}/", two(Two { extended: true, ..Two::default() }, peer.address))
+}
+
+fn secure(identity: Identity, offered: bool, extended: bool, peer: &Peer) -> String {
+    let address = two(Two { tls: Some(identity), offered, extended }, peer.address);
+    format!("wss://localhost:{}/", address.port())
+}
+
+fn identity() -> (Authority, Identity) {
+    let authority = Authority::new();
+    let identity = authority.sign("server", &["localhost"]);
+    (authority, identity)
+}
+
+#[test]
+fn a_session_goes_over_http2() {
+    let (_authority, identity) = identity();
+    let over_tls = |peer: &Peer| secure(identity.clone(), true, true, peer);
+    for (flag, url) in
+        [(PRIOR, &clear as &dyn Fn(&Peer) -> String), (PRIOR, &over_tls), ("--http2", &over_tls)]
+    {
+        let peer = Peer::start(|wire| {
+            wire.accept();
+            wire.expect_text("one");
+            wire.send([text("two"), close(1008, "enough")].concat());
+            wire.end_whatever_comes();
+        });
+        let url = url(&peer);
+        let args = ["connect", "-k", "-v", flag, "--subprotocol", "a", "--subprotocol", "b", &url];
+        let output = run(args).stdin("one\n").output();
+        output.check(ends(108).printing("two\n").saying(&[
+            "> CONNECT / HTTP/2\n> :protocol: websocket\n> :authority: ",
+            "\n> sec-websocket-protocol: a, b\n",
+            "< HTTP/2 200\n< sec-websocket-protocol: b\n",
+            "closed by peer: 1008 policy violation \"enough\"\n",
+        ]));
+        peer.seen();
+    }
+}
+
+#[test]
+fn the_open_record_names_the_version() {
+    let peer = saying_hello();
+    let output = run(["listen", PRIOR, "--format", "jsonl", &clear(&peer)]).output();
+    output.check(ends(0).with_stdout_checked_apart());
+    let open: serde_json::Value =
+        serde_json::from_str(output.stdout_text().lines().next().unwrap()).unwrap();
+    assert_eq!((&open["http_version"], &open["status"]), (&"2".into(), &200.into()));
+}
+
+#[test]
+fn large_messages_stream_both_ways() {
+    let payload: Vec<u8> = (0..5_000_000u32).map(|number| (number % 251) as u8).collect();
+    let expected = payload.clone();
+    let peer = Peer::start(move |wire| {
+        wire.accept();
+        let (opcode, message) = wire.read_message();
+        assert_eq!((opcode, message.len()), (BINARY, expected.len()));
+        assert!(message == expected);
+        wire.send(support::binary(&message));
+        wire.finish();
+    });
+    let args = ["send", "--whole", "--binary", "-n", "1", "--format", "raw", PRIOR, &clear(&peer)];
+    let output = run(args).stdin(&payload).output();
+    output.check(ends(0).with_stdout_checked_apart());
+    assert!(output.stdout == payload);
+    peer.seen();
+}
+
+#[test]
+fn many_messages_keep_their_order() {
+    let lines: String = (0..20_000).map(|number| format!("line {number}\n")).collect();
+    let peer = Peer::start(|wire| {
+        wire.accept();
+        wire.finish();
+    });
+    run(["send", PRIOR, &clear(&peer)]).stdin(&lines).output().check(ends(0));
+    let seen = peer.seen();
+    let messages = seen.messages();
+    assert!(messages.iter().all(|(opcode, _)| *opcode == TEXT));
+    assert!(seen.texts().join("\n") + "\n" == lines);
+}
+
+#[test]
+fn where_there_is_no_http2_it_falls_back_or_insists() {
+    let (_authority, identity) = identity();
+    let no_http2 = |peer: &Peer| secure(identity.clone(), false, false, peer);
+    let no_websocket = |peer: &Peer| secure(identity.clone(), true, false, peer);
+    let cases: [(&dyn Fn(&Peer) -> String, &str, i32, &str); 3] = [
+        (&no_http2, "the server does not speak HTTP/2", 35, "no application protocol"),
+        (
+            &no_websocket,
+            "the server has no WebSocket over HTTP/2",
+            8,
+            "has no WebSocket over HTTP/2",
+        ),
+        (&Peer::url, "it is agreed on by TLS, and this is ws://", 8, "HTTP/2 failed: "),
+    ];
+    for (url, fallback, insisting, why) in cases {
+        let peer = saying_hello();
+        let output = run(["listen", "-k", "--http2", &url(&peer)]).output();
+        let says = format!("wspipe: going on with HTTP/1.1 in place of HTTP/2: {fallback}");
+        output.check(ends(0).printing("hello\n").saying(&[&says]));
+
+        let peer = Peer::start(|wire| {
+            wire.try_send("HTTP/1.1 400 Bad Request\r\n\r\n");
+            wire.end_whatever_comes();
+        });
+        let output = run(["listen", "-k", PRIOR, &url(&peer)]).output();
+        output.check(ends(insisting).saying(&[why, "hint: ", "HTTP/1.1"]));
+    }
+}
+
+#[test]
+fn a_refusal_is_shown_as_over_http1() {
+    let peer = saying_hello();
+    let url = clear(&peer) + "refuse";
+    let output = run(["listen", PRIOR, "-w", "%{http_code}", &url]).output();
+    output.check(ends(22).printing("403").saying(&[
+        "wspipe: refused by the server: 403 Forbidden\n< x-why: never\n",
+        "< go away\n",
+    ]));
+}
+
+#[test]
+fn a_stream_that_is_reset_is_a_connection_lost() {
+    let peer = saying_hello();
+    let url = clear(&peer) + "reset";
+    let output = run(["connect", PRIOR, &url]).stdin("hello\n").output();
+    output.check(ends(106).saying(&["HTTP/2: the server says CANCEL"]));
+}
+
+#[test]
+fn the_end_of_the_stream_without_a_close_is_a_connection_lost() {
+    let peer = Peer::start(|wire| {
+        wire.accept();
+        wire.send(text("hello"));
+    });
+    let output = run(["listen", PRIOR, &clear(&peer)]).output();
+    output.check(ends(106).printing("hello\n").saying(&["connection lost"]));
+}
