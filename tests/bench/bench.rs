@@ -7,6 +7,7 @@
 mod clock;
 mod growth;
 mod latency;
+mod link;
 mod memory;
 mod pattern;
 mod process;

@@ -3,11 +3,12 @@
 //! writes when its input is dry, and closes properly. Changes may only make it faster.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
 use std::thread;
 
 use rand::Rng as _;
 use rand::rngs::StdRng;
+
+use crate::link::Link;
 
 const BUFFER: usize = 256 * 1024;
 
@@ -16,10 +17,8 @@ fn wrong(what: &str) -> io::Error {
 }
 
 /// Connects and shakes hands; gives back what came after the answer.
-fn open(url: &str) -> io::Result<(TcpStream, Vec<u8>)> {
-    let host = url.trim_start_matches("ws://").trim_end_matches('/');
-    let mut stream = TcpStream::connect(host)?;
-    stream.set_nodelay(true)?;
+fn open(url: &str) -> io::Result<(Link, Vec<u8>)> {
+    let (mut stream, host) = Link::open(url)?;
     let request = format!(
         "GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -46,9 +45,9 @@ fn open(url: &str) -> io::Result<(TcpStream, Vec<u8>)> {
 /// `connect URL [CHUNK]`: stdin to the peer, as lines or in chunks; what it sends to stdout.
 pub fn connect(url: &str, chunk: Option<usize>) -> io::Result<()> {
     let (stream, early) = open(url)?;
-    let receiving = stream.try_clone()?;
-    let receiver = thread::spawn(move || receive(receiving, early, chunk.is_none()));
-    send(&stream, chunk)?;
+    let sending = stream.for_writing()?;
+    let receiver = thread::spawn(move || receive(stream, early, chunk.is_none()));
+    send(sending, chunk)?;
     receiver.join().map_err(|_| wrong("a panic"))?
 }
 
@@ -73,7 +72,7 @@ pub fn copy(url: &str, out: bool) -> io::Result<()> {
         if out { stream.write_all(bytes)? } else { stdout.write_all(bytes)? }
     }
     if out {
-        stream.shutdown(Shutdown::Write)?;
+        stream.end()?;
         io::copy(&mut stream, &mut io::sink())?;
     }
     Ok(())
@@ -85,7 +84,7 @@ fn unbuffered_stdout() -> io::Result<std::fs::File> {
     Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
 }
 
-fn receive(mut stream: TcpStream, early: Vec<u8>, newlines: bool) -> io::Result<()> {
+fn receive(mut stream: Link, early: Vec<u8>, newlines: bool) -> io::Result<()> {
     let mut stdout = unbuffered_stdout()?;
     let mut out = Vec::with_capacity(2 * BUFFER);
     let mut filled = early.len();
@@ -187,7 +186,7 @@ fn receive(mut stream: TcpStream, early: Vec<u8>, newlines: bool) -> io::Result<
     }
 }
 
-fn send(mut stream: &TcpStream, chunk: Option<usize>) -> io::Result<()> {
+fn send(mut stream: Link, chunk: Option<usize>) -> io::Result<()> {
     let mut stdin = io::stdin().lock();
     let mut masks: StdRng = rand::make_rng();
     let mut out = Vec::with_capacity(2 * BUFFER);
