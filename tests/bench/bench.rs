@@ -14,7 +14,10 @@ mod process;
 mod rows;
 mod server;
 mod streams;
+#[path = "../support/mod.rs"]
+mod support;
 mod table;
+mod tls;
 mod tools;
 mod yardstick;
 
@@ -23,7 +26,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
+use crate::rows::Over;
 use crate::server::Server;
+use crate::tls::Tls;
 use crate::tools::Tool;
 
 /// What is to be measured, and with what.
@@ -31,7 +36,9 @@ pub struct Bench {
     /// The programs.
     pub tools: Vec<Tool>,
     /// The far side.
-    pub server: Server,
+    server: Server,
+    /// The same behind TLS.
+    tls_server: Server,
     /// Where files are made.
     pub folder: tempfile::TempDir,
     /// Whether two minutes must do.
@@ -51,6 +58,14 @@ impl Bench {
             tools.reverse();
         }
         tools
+    }
+
+    /// The far side that is reached over this.
+    pub fn server(&self, over: Over) -> &Server {
+        match over {
+            Over::Tcp => &self.server,
+            Over::Tls => &self.tls_server,
+        }
     }
 
     /// Whether a row is asked for.
@@ -110,7 +125,8 @@ fn bench(words: &[&str]) -> anyhow::Result<()> {
     }
     let bench = Bench {
         tools,
-        server: Server::start()?,
+        server: Server::start(None)?,
+        tls_server: Server::start(Some(Tls::new()?))?,
         folder: tempfile::tempdir()?,
         quick,
         filter,

@@ -3,7 +3,7 @@
 
 use crate::Bench;
 use crate::pattern::Kind;
-use crate::rows::{Manner, Run, Stream, Through, Way, size_name};
+use crate::rows::{Manner, Over, Run, Stream, Through, Way, size_name};
 use crate::table::{self, markdown, median};
 use crate::tools::{Name, Tool};
 
@@ -55,11 +55,10 @@ fn row(
     units: impl Fn(u64, u64) -> u64,
 ) -> anyhow::Result<Vec<String>> {
     let cpu = |size: u64, count: u64| -> anyhow::Result<f64> {
-        let stream = Stream { way, kind, size: size as usize, through };
-        let folder = bench.folder.path();
+        let stream = Stream { way, kind, size: size as usize, through, over: Over::Tcp };
         let mut runs: Vec<Run> = Vec::new();
         for _ in 0..bench.repeats {
-            runs.extend(stream.run(tool, &bench.server, folder, count, Manner::Fast)?);
+            runs.extend(stream.run(bench, tool, count, Manner::Fast)?);
         }
         Ok(median(runs.iter().map(|run| run.used.cpu as f64)).unwrap_or(0.0))
     };

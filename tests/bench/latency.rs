@@ -2,7 +2,8 @@
 
 use crate::Bench;
 use crate::process::{self, Drain, Input, Talking};
-use crate::server::Job;
+use crate::rows::Over;
+use crate::server::{Job, Server};
 use crate::table::{self, markdown, median, ratio};
 use crate::tools::{Name, Task};
 
@@ -12,8 +13,10 @@ pub fn table(bench: &Bench) -> anyhow::Result<String> {
     if bench.wants("round trip") {
         text += &round_trips(bench)?;
     }
-    if bench.wants("smoke test") {
-        text += &smoke_tests(bench)?;
+    for (name, over) in [("Smoke test", Over::Tcp), ("Smoke test, wss", Over::Tls)] {
+        if bench.wants(&name.to_lowercase()) {
+            text += &format!("## {name}\n\n{}\n", smoke_tests(bench, bench.server(over))?);
+        }
     }
     Ok(text)
 }
@@ -34,18 +37,19 @@ fn best_peer(results: &[(Name, Vec<[f64; 3]>)]) -> Option<f64> {
 }
 
 fn round_trips(bench: &Bench) -> anyhow::Result<String> {
+    let server = bench.server(Over::Tcp);
     let count = if bench.quick { 1000 } else { 3000 };
     let line = [&[b'x'; 64][..], b"\n"].concat();
     let mut results: Vec<(Name, Vec<[f64; 3]>)> = Vec::new();
     for round in 0..bench.repeats {
         for tool in bench.in_turn(round) {
-            let Some(argv) = tool.argv(Task::Talk, &bench.server.url()) else { continue };
-            bench.server.expect(Job::Echo);
+            let Some(argv) = tool.argv(Task::Talk, server) else { continue };
+            server.expect(Job::Echo);
             let mut talking = Talking::start(&argv, bench.folder.path())?;
             let times =
                 talking.round_trips(&line, 100).and_then(|_| talking.round_trips(&line, count));
             let used = talking.end()?;
-            bench.server.seen();
+            server.seen();
             let Ok(mut times) = times else { continue };
             times.sort_unstable();
             let cpu = used.cpu as f64 / count as f64;
@@ -81,22 +85,22 @@ fn round_trips(bench: &Bench) -> anyhow::Result<String> {
     Ok(format!("## Round trip\n\n{}\n", markdown(&head, &rows)))
 }
 
-fn smoke_tests(bench: &Bench) -> anyhow::Result<String> {
+fn smoke_tests(bench: &Bench, server: &Server) -> anyhow::Result<String> {
     let mut results: Vec<(Name, Vec<[f64; 3]>)> = Vec::new();
     for round in 0..bench.repeats * if bench.quick { 5 } else { 10 } {
         for tool in bench.in_turn(round) {
-            let Some(argv) = tool.argv(Task::Once, &bench.server.url()) else { continue };
+            let Some(argv) = tool.argv(Task::Once, server) else { continue };
             let hello = bench.folder.path().join("hello");
             std::fs::write(&hello, "hello\n")?;
             let input = if tool.needs_input() { Input::Silence } else { Input::File(&hello) };
-            bench.server.expect(Job::Echo);
+            server.expect(Job::Echo);
             let used = process::run(
                 &argv,
                 input,
                 Drain::File(&bench.folder.path().join("output")),
                 bench.folder.path(),
             )?;
-            bench.server.seen();
+            server.seen();
             if used.output < 5 {
                 eprintln!("{} had no answer", tool.name.shown());
                 continue;
@@ -134,5 +138,5 @@ fn smoke_tests(bench: &Bench) -> anyhow::Result<String> {
         "wall to the yardstick's",
         "to the best peer's",
     ];
-    Ok(format!("## Smoke test\n\n{}\n", markdown(&head, &rows)))
+    Ok(markdown(&head, &rows))
 }

@@ -2,7 +2,7 @@
 
 use crate::Bench;
 use crate::pattern::Kind;
-use crate::rows::{Manner, Stream, Through, Way, size_name};
+use crate::rows::{Manner, Over, Stream, Through, Way, size_name};
 use crate::table::{self, markdown};
 
 /// Bytes that wait for a far side that stalls.
@@ -19,10 +19,11 @@ pub fn table(bench: &Bench) -> anyhow::Result<String> {
     for way in [Way::Receive, Way::Send] {
         for kind in [Kind::Text, Kind::Binary] {
             for size in [64, 1 << 10, 64 << 10, 1 << 20] {
-                let stream = Stream { way, kind, size, through: Through::Pipe };
+                let stream = Stream { way, kind, size, through: Through::Pipe, over: Over::Tcp };
                 rows.push(row(bench, stream, BEHIND / size as u64, Manner::Stalling)?);
             }
-            let stream = Stream { way, kind, size: HUGE as usize, through: Through::Pipe };
+            let stream =
+                Stream { way, kind, size: HUGE as usize, through: Through::Pipe, over: Over::Tcp };
             rows.push(row(bench, stream, 1, Manner::Fast)?);
         }
     }
@@ -38,7 +39,7 @@ fn row(bench: &Bench, stream: Stream, count: u64, manner: Manner) -> anyhow::Res
     };
     let mut cells = vec![format!("{}, {what}", stream.name())];
     for tool in &bench.tools {
-        let run = stream.run(tool, &bench.server, bench.folder.path(), count, manner)?;
+        let run = stream.run(bench, tool, count, manner)?;
         cells.push(match run {
             None => "–".into(),
             Some(run) => {

@@ -175,11 +175,13 @@ impl Talking {
     }
 }
 
-/// `measure REPORT COMMAND...`: runs the command and writes down what it used.
+/// `measure REPORT [NAME=VALUE...] COMMAND...`: runs the command in this environment and writes down
+/// what it used.
 pub fn measure(report: &str, argv: &[String]) -> anyhow::Result<()> {
-    let (program, arguments) = argv.split_first().context("no command")?;
+    let variables: Vec<_> = argv.iter().map_while(|word| word.split_once('=')).collect();
+    let (program, arguments) = argv[variables.len()..].split_first().context("no command")?;
     let started = clock::now();
-    let mut child = Command::new(program).args(arguments).spawn()?;
+    let mut child = Command::new(program).args(arguments).envs(variables).spawn()?;
     let id = nix::unistd::Pid::from_raw(child.id() as i32);
     let (ended, watch) = mpsc::channel::<()>();
     thread::spawn(move || {

@@ -5,9 +5,10 @@ use std::io::{self, BufReader, BufWriter, Read as _, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::Bench;
 use crate::pattern::{Kind, Pattern};
 use crate::process::{self, Drain, Input, Used};
-use crate::server::{Job, Seen, Server};
+use crate::server::{Job, Seen};
 use crate::tools::{Name, Task, Tool};
 
 /// Which way the messages go.
@@ -30,6 +31,15 @@ pub enum Through {
     Pipe,
 }
 
+/// What carries the WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// A TCP connection: `ws`.
+    Tcp,
+    /// TLS: `wss`.
+    Tls,
+}
+
 /// One stream of messages.
 #[derive(Clone, Copy, Debug)]
 pub struct Stream {
@@ -41,6 +51,8 @@ pub struct Stream {
     pub size: usize,
     /// What stdin or stdout is.
     pub through: Through,
+    /// What carries it.
+    pub over: Over,
 }
 
 /// How the far side of a stream behaves.
@@ -94,36 +106,39 @@ impl Stream {
             Through::File => "file",
             Through::Pipe => "pipe",
         };
-        format!("{} {} {way}, {through}", size_name(self.size as u64), self.kind.name())
+        let over = match self.over {
+            Over::Tcp => "",
+            Over::Tls => ", wss",
+        };
+        format!("{} {} {way}, {through}{over}", size_name(self.size as u64), self.kind.name())
     }
 
     /// Runs `tool` on `count` messages.
     pub fn run(
         &self,
+        bench: &Bench,
         tool: &Tool,
-        server: &Server,
-        folder: &Path,
         count: u64,
         manner: Manner,
     ) -> anyhow::Result<Option<Run>> {
         let pattern =
             Pattern { kind: self.kind, size: self.size, numbered: manner == Manner::Checking };
         match self.way {
-            Way::Receive => self.receive(tool, server, folder, count, pattern, manner),
-            Way::Send => self.send(tool, server, folder, count, pattern, manner),
+            Way::Receive => self.receive(bench, tool, count, pattern, manner),
+            Way::Send => self.send(bench, tool, count, pattern, manner),
         }
     }
 
     fn receive(
         &self,
+        bench: &Bench,
         tool: &Tool,
-        server: &Server,
-        folder: &Path,
         count: u64,
         pattern: Pattern,
         manner: Manner,
     ) -> anyhow::Result<Option<Run>> {
-        let Some(argv) = tool.argv(Task::Receive(self.kind), &server.url()) else {
+        let (server, folder) = (bench.server(self.over), bench.folder.path());
+        let Some(argv) = tool.argv(Task::Receive(self.kind), server) else {
             return Ok(None);
         };
         let path = folder.join("output");
@@ -154,14 +169,14 @@ impl Stream {
 
     fn send(
         &self,
+        bench: &Bench,
         tool: &Tool,
-        server: &Server,
-        folder: &Path,
         count: u64,
         pattern: Pattern,
         manner: Manner,
     ) -> anyhow::Result<Option<Run>> {
-        let Some(argv) = tool.argv(Task::Send(self.kind, self.size), &server.url()) else {
+        let (server, folder) = (bench.server(self.over), bench.folder.path());
+        let Some(argv) = tool.argv(Task::Send(self.kind, self.size), server) else {
             return Ok(None);
         };
         let framed = tool.name == Name::Copy;

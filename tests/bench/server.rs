@@ -1,5 +1,5 @@
 //! The servers of the benchmark: raw TCP, frames made by hand, so that they are never the
-//! bottleneck. What a connection is for stands in the path that the client asks for.
+//! bottleneck; with TLS over it (`tls`) they do as much work as a client. What a connection is for stands in the path that the client asks for.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::clock;
 use crate::pattern::{Kind, Pattern};
+use crate::tls::{self, Tls};
 
 /// What the server does on a connection.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +39,22 @@ pub struct Seen {
     pub problem: Option<String>,
 }
 
+/// A connection to a client, whatever carries it.
+pub trait Stream: Read + Write {
+    /// Says that nothing more comes.
+    fn end(&mut self) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn end(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
 /// A server with its own thread; a connection after another.
 pub struct Server {
     port: u16,
+    tls: Option<Tls>,
     jobs: mpsc::Sender<Job>,
     seen: mpsc::Receiver<Seen>,
 }
@@ -51,17 +65,20 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const READ: usize = 1 << 20;
 
 impl Server {
-    /// Starts a server on a free port of loopback.
-    pub fn start() -> io::Result<Server> {
+    /// Starts a server on a free port of loopback, behind TLS if that is given.
+    pub fn start(tls: Option<Tls>) -> io::Result<Server> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         let (jobs, take_job) = mpsc::channel();
         let (say, seen) = mpsc::channel();
+        let config = tls.as_ref().map(Tls::config);
         thread::spawn(move || {
             for job in take_job {
                 let mut report = Seen::default();
-                let result =
-                    listener.accept().and_then(|(stream, _)| serve(stream, job, &mut report));
+                let result = accept(&listener).and_then(|stream| match &config {
+                    None => serve(stream, job, &mut report),
+                    Some(config) => serve(tls::accept(config, stream)?, job, &mut report),
+                });
                 if let Err(error) = result {
                     report.problem.get_or_insert(error.to_string());
                 }
@@ -70,12 +87,18 @@ impl Server {
                 }
             }
         });
-        Ok(Server { port, jobs, seen })
+        Ok(Server { port, tls, jobs, seen })
     }
 
     /// Where it is.
     pub fn url(&self) -> String {
-        format!("ws://127.0.0.1:{}/", self.port)
+        let scheme = if self.tls.is_some() { "wss" } else { "ws" };
+        format!("{scheme}://127.0.0.1:{}/", self.port)
+    }
+
+    /// What a client must find in its environment to trust it, as `NAME=VALUE`.
+    pub fn environment(&self) -> Vec<String> {
+        self.tls.as_ref().map(Tls::environment).unwrap_or_default()
     }
 
     /// What the next connection is for.
@@ -93,11 +116,16 @@ impl Server {
     }
 }
 
-fn serve(mut stream: TcpStream, job: Job, seen: &mut Seen) -> io::Result<()> {
+fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+    let (stream, _) = listener.accept()?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let early = accept(&mut stream)?;
+    Ok(stream)
+}
+
+fn serve(mut stream: impl Stream, job: Job, seen: &mut Seen) -> io::Result<()> {
+    let early = upgrade(&mut stream)?;
     seen.opened = clock::now();
     match job {
         Job::Send { pattern, count } => send(stream, pattern, count),
@@ -111,7 +139,7 @@ fn serve(mut stream: TcpStream, job: Job, seen: &mut Seen) -> io::Result<()> {
 }
 
 /// The opening handshake; gives back what came after the request.
-fn accept(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+fn upgrade(stream: &mut impl Stream) -> io::Result<Vec<u8>> {
     let mut request = Vec::new();
     let end = loop {
         let mut block = [0; 4096];
@@ -140,7 +168,7 @@ fn accept(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(early)
 }
 
-fn send(mut stream: TcpStream, pattern: Pattern, count: u64) -> io::Result<()> {
+fn send(mut stream: impl Stream, pattern: Pattern, count: u64) -> io::Result<()> {
     let encode = |payload: &[u8], out: &mut Vec<u8>| pattern.frame(payload, false, out);
     pattern.write(count, encode, |block| stream.write_all(block))?;
     part(stream);
@@ -186,7 +214,7 @@ fn unmask(payload: &mut [u8], mask: [u8; 4]) {
 }
 
 impl Taker<'_> {
-    fn take(&mut self, mut stream: TcpStream, early: Vec<u8>) -> io::Result<()> {
+    fn take(&mut self, mut stream: impl Stream, early: Vec<u8>) -> io::Result<()> {
         let mut filled = early.len();
         let mut buffer = early;
         buffer.resize(filled.max(READ), 0);
@@ -257,14 +285,14 @@ impl Taker<'_> {
 }
 
 /// Sends a Close and waits until the other end has gone. Some are gone already.
-fn part(mut stream: TcpStream) {
+fn part(mut stream: impl Stream) {
     let close = stream.write_all(&[0x88, 2, 0x03, 0xe8]);
-    if close.and_then(|()| stream.shutdown(Shutdown::Write)).is_ok() {
+    if close.and_then(|()| stream.end()).is_ok() {
         let _ = io::copy(&mut stream, &mut io::sink());
     }
 }
 
-fn echo(mut stream: TcpStream, early: Vec<u8>) -> io::Result<()> {
+fn echo(mut stream: impl Stream, early: Vec<u8>) -> io::Result<()> {
     let mut received = early;
     let mut answer = Vec::new();
     let mut block = vec![0; 64 * 1024];

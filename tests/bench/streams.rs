@@ -2,7 +2,7 @@
 
 use crate::Bench;
 use crate::pattern::Kind;
-use crate::rows::{Manner, Run, Stream, Through, Way};
+use crate::rows::{Manner, Over, Run, Stream, Through, Way};
 use crate::table::{self, markdown, median, ratio};
 use crate::tools::{Name, Tool};
 
@@ -32,13 +32,23 @@ fn streams(quick: bool) -> Vec<Stream> {
                     let for_output = through == Through::Null;
                     let left_out = quick && (through == Through::File || kind == Kind::Binary);
                     if !(left_out || way == Way::Send && for_output) {
-                        streams.push(Stream { way, kind, size, through });
+                        streams.push(Stream { way, kind, size, through, over: Over::Tcp });
                     }
                 }
             }
         }
     }
-    streams
+    streams.into_iter().flat_map(with_wss).collect()
+}
+
+/// The stream, and beside it the same over TLS, for one size and kind.
+fn with_wss(stream: Stream) -> Vec<Stream> {
+    let straight = stream.through == Through::Null || stream.way == Way::Send;
+    if stream.size == 64 && stream.kind == Kind::Text && straight {
+        vec![stream, Stream { over: Over::Tls, ..stream }]
+    } else {
+        vec![stream]
+    }
 }
 
 /// Runs all rows and gives the table.
@@ -101,8 +111,7 @@ fn measure(bench: &Bench, stream: Stream) -> anyhow::Result<Row> {
             let Some(at) = results.iter().position(|(name, _)| *name == tool.name) else {
                 continue;
             };
-            let folder = bench.folder.path();
-            let run = stream.run(tool, &bench.server, folder, counts[at], Manner::Fast)?;
+            let run = stream.run(bench, tool, counts[at], Manner::Fast)?;
             results[at].1.extend(run);
         }
     }
@@ -126,8 +135,7 @@ fn check(bench: &Bench, stream: Stream) -> anyhow::Result<Vec<(Name, String)>> {
     for tool in &bench.tools {
         let volume = if tool.name.is_peer() { CHECKED_OF_PEERS } else { CHECKED };
         let count = (volume / stream.size as u64).max(4);
-        let folder = bench.folder.path();
-        let run = stream.run(tool, &bench.server, folder, count, Manner::Checking)?;
+        let run = stream.run(bench, tool, count, Manner::Checking)?;
         problems.extend(run.and_then(|run| Some((tool.name, run.problem?))));
     }
     Ok(problems)
@@ -139,7 +147,7 @@ fn calibrate(bench: &Bench, tool: &Tool, stream: Stream, most: u64) -> anyhow::R
         return Ok(Some(most));
     }
     let least = (most / 200).max(4);
-    let first = stream.run(tool, &bench.server, bench.folder.path(), least, Manner::Fast)?;
+    let first = stream.run(bench, tool, least, Manner::Fast)?;
     let budget = if bench.quick { BUDGET / 2.0 } else { BUDGET };
     Ok(first.map(|run| ((run.rate() * budget / 1e9) as u64).clamp(least, most)))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::pattern::Kind;
+use crate::server::Server;
 
 /// What a client is to do.
 #[derive(Clone, Copy, Debug)]
@@ -146,8 +147,9 @@ impl Tool {
         version.find(starts).map(|version| format!("{} {version}", self.name.file()))
     }
 
-    /// How it is called for a task; nothing if it cannot do it.
-    pub fn argv(&self, task: Task, url: &str) -> Option<Vec<String>> {
+    /// How it is called for a task with this server, after what must be in its environment; nothing
+    /// if it cannot do it.
+    pub fn argv(&self, task: Task, server: &Server) -> Option<Vec<String>> {
         let arguments = match self.name {
             Name::Wspipe => wspipe(task),
             Name::Yardstick => yardstick(task),
@@ -160,8 +162,11 @@ impl Tool {
             Name::CurlHolding => curl(task, "-s URL"),
         };
         let program = self.program.to_str()?.to_owned();
-        let given = |word: &str| if word == URL { url.to_owned() } else { word.to_owned() };
-        Some([program].into_iter().chain(arguments?.split(' ').map(given)).collect())
+        let given = |word: &str| if word == URL { server.url() } else { word.to_owned() };
+        let mut argv = server.environment();
+        argv.push(program);
+        argv.extend(arguments?.split(' ').map(given));
+        Some(argv)
     }
 
     /// Whether the end of its input ends it, whatever it was to do.
