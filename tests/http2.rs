@@ -104,7 +104,8 @@ fn where_there_is_no_http2_it_falls_back_or_insists() {
     let (_authority, identity) = identity();
     let no_http2 = |peer: &Peer| secure(identity.clone(), false, false, peer);
     let no_websocket = |peer: &Peer| secure(identity.clone(), true, false, peer);
-    let cases: [(&dyn Fn(&Peer) -> String, &str, i32, &str); 3] = [
+    type Case<'a> = (&'a dyn Fn(&Peer) -> String, &'a str, i32, &'a str);
+    let cases: [Case; 3] = [
         (&no_http2, "the server does not speak HTTP/2", 35, "no application protocol"),
         (
             &no_websocket,
