@@ -74,6 +74,7 @@ fn page(command: &Command, name: &str) -> Vec<u8> {
     }
     exit_status().to_writer(&mut page).unwrap();
     if command.has_subcommands() {
+        environment().to_writer(&mut page).unwrap();
         promises().to_writer(&mut page).unwrap();
     }
     if let Some(examples) = command.get_after_help() {
@@ -125,12 +126,20 @@ fn promises() -> Roff {
 }
 
 fn exit_status() -> Roff {
+    list("EXIT STATUS", exit::TABLE.iter().map(|row| (row.code, row.meaning)))
+}
+
+fn environment() -> Roff {
+    list("ENVIRONMENT", wspipe::cli::ENVIRONMENT.iter().copied())
+}
+
+fn list(name: &str, entries: impl Iterator<Item = (&'static str, &'static str)>) -> Roff {
     let mut roff = Roff::default();
-    roff.control("SH", ["EXIT STATUS"]);
-    for row in exit::TABLE {
+    roff.control("SH", [name]);
+    for (entry, meaning) in entries {
         roff.control("TP", []);
-        roff.text([bold(row.code)]);
-        roff.text([roman(row.meaning)]);
+        roff.text([bold(entry)]);
+        roff.text([roman(meaning)]);
     }
     roff
 }

@@ -1,7 +1,9 @@
 //! Everything that can be typed. Doc comments are the manual: help, man pages and completions come
 //! from here. What the flags mean together is decided in `command`.
 
+mod deferred;
 mod ending;
+mod environment;
 mod message;
 mod network;
 mod output;
@@ -16,7 +18,9 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub use deferred::Deferred;
 pub use ending::{AfterInputArgs, EndArgs};
+pub use environment::ENVIRONMENT;
 use message::RecordArgs;
 pub use message::{Data, FramingArgs, MessageArgs};
 pub use network::NetworkArgs;
@@ -53,7 +57,7 @@ pub enum Task {
     /// an end condition is met, or when the peer closes. Since it reads stdin, it does not go into
     /// a `while read` loop; send and listen do.
     #[command(args_override_self = true, after_help = CONNECT_EXAMPLES)]
-    Connect(Box<ConnectArgs>),
+    Connect(Deferred<ConnectArgs>),
 
     /// Send messages, close, and make sure that they arrived
     ///
@@ -62,7 +66,7 @@ pub enum Task {
     /// our Close, that is, has received it all. With an end condition such as -n 1 it waits for
     /// the answer first. On a terminal a progress bar on stderr shows what is sent.
     #[command(args_override_self = true, after_help = SEND_EXAMPLES)]
-    Send(Box<SendArgs>),
+    Send(Deferred<SendArgs>),
 
     /// Print what comes, and never read stdin
     ///
@@ -70,7 +74,7 @@ pub enum Task {
     /// received until the peer closes or an end condition is met. It waits without limit; -m sets
     /// one.
     #[command(args_override_self = true, after_help = LISTEN_EXAMPLES)]
-    Listen(Box<ListenArgs>),
+    Listen(Deferred<ListenArgs>),
 
     /// Run an echo server for tests
     ///
@@ -79,7 +83,7 @@ pub enum Task {
     /// with WSPIPE_URL set, prints nothing of its own on stdout, and ends with the command's exit
     /// code. It is a server for tests: it makes no promises for production.
     #[command(args_override_self = true, after_help = SERVE_EXAMPLES)]
-    Serve(ServeArgs),
+    Serve(Deferred<ServeArgs>),
 }
 
 const CONNECT_EXAMPLES: &str = "Examples:
@@ -182,7 +186,8 @@ pub struct ServeArgs {
     pub command: Vec<OsString>,
 }
 
-/// The command line as clap knows it, for completions and man pages.
+/// The command line as clap knows it, for completions and man pages; once it is built, with the
+/// arguments of all commands.
 pub fn command() -> clap::Command {
     Cli::command()
 }
@@ -239,10 +244,30 @@ mod tests {
     }
 
     #[test]
+    fn every_flag_about_the_way_to_a_server_has_an_example() {
+        let mut command = command();
+        command.build();
+        let listen = command.find_subcommand("listen").unwrap();
+        let about = |flag: &&clap::Arg| {
+            let heading = flag.get_help_heading().unwrap_or_default();
+            ["Request", "Network", "Proxy", "TLS", "Retry"].contains(&heading)
+                && !flag.is_hide_set()
+        };
+        let flags: Vec<_> = listen.get_arguments().filter(about).collect();
+        assert!(flags.len() > 40);
+        for flag in flags {
+            let help = flag.get_long_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example: wspipe "), "{}", flag.get_id());
+        }
+    }
+
+    #[test]
     fn data_keeps_its_order_over_both_flags() {
         let line =
             ["listen", "-d", "a", "--data-raw", "@b", "-d", "@c", "ws://h", "-d@-", "-d", "-1"];
-        let Task::Listen(listen) = parsed(&line).unwrap().command else { panic!("not listen") };
+        let Task::Listen(Deferred(listen)) = parsed(&line).unwrap().command else {
+            panic!("not listen")
+        };
         let text = |text: &str| Data::Text(text.into());
         let expected = [text("a"), text("@b"), Data::File("c".into()), Data::Stdin, text("-1")];
         assert_eq!(listen.message.data.0, expected);
@@ -277,7 +302,7 @@ mod tests {
     #[test]
     fn the_last_of_a_repeated_flag_wins_as_in_curl() {
         let line = ["send", "-n", "1", "-n", "2", "-s", "-s", "echo:", "-m", "1", "-m2"];
-        let Task::Send(send) = parsed(&line).unwrap().command else { panic!("not send") };
+        let Task::Send(Deferred(send)) = parsed(&line).unwrap().command else { panic!("not send") };
         assert_eq!((send.pipe.end.count, send.pipe.output.silent), (Some(2), true));
     }
 }

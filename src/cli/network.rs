@@ -35,10 +35,14 @@ pub struct NetworkArgs {
     pub connect_to: Vec<ConnectTo>,
 
     /// Use IPv4 addresses only
+    ///
+    /// Example: wspipe listen -4 ws://localhost:9000/
     #[arg(short = '4', long, help_heading = "Network", overrides_with = "ipv6")]
     pub ipv4: bool,
 
     /// Use IPv6 addresses only
+    ///
+    /// Example: wspipe listen -6 ws://localhost:9000/
     #[arg(short = '6', long, help_heading = "Network")]
     pub ipv6: bool,
 

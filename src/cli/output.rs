@@ -55,6 +55,8 @@ pub struct OutputArgs {
 
     /// Show the server's answer to the opening handshake on stderr: its status and headers, and all of
     /// the body of a refusal, up to 64 KiB
+    ///
+    /// Example: wspipe listen -i -n 0 ws://localhost:9000/
     #[arg(short = 'i', long, help_heading = "Output")]
     pub include: bool,
 
@@ -66,7 +68,11 @@ pub struct OutputArgs {
           value_hint = ValueHint::FilePath)]
     pub dump_header: Option<PathBuf>,
 
-    /// Show the opening handshake, and the closing line on success too, as at a terminal
+    /// Show the opening handshake as curl does, and the closing line on success too, as at a terminal
+    ///
+    /// Lines with * are about the way: the proxy, the addresses, TLS and its certificates; with > what is
+    /// asked, with < what is answered. Passwords, tokens and cookies are (redacted). Example: wspipe
+    /// listen -v -n 0 wss://localhost:9443/
     #[arg(short = 'v', long, help_heading = "Output")]
     pub verbose: bool,
 

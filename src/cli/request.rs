@@ -26,15 +26,21 @@ pub struct RequestArgs {
     pub headers: Vec<Header>,
 
     /// Send this Origin header
+    ///
+    /// Example: wspipe listen --origin https://www.example.org ws://localhost:9000/
     #[arg(long, value_name = "ORIGIN", help_heading = "Request", value_parser = header_value)]
     pub origin: Option<HeaderValue>,
 
     /// Offer a subprotocol. May be repeated, the preferred one first
+    ///
+    /// Example: wspipe listen --subprotocol mqtt --subprotocol chat ws://localhost:9000/
     #[arg(long = "subprotocol", value_name = "NAME", help_heading = "Request",
           value_parser = subprotocol)]
     pub subprotocols: Vec<String>,
 
     /// Send this User-Agent [default: wspipe/VERSION]
+    ///
+    /// Example: wspipe listen -A 'Mozilla/5.0' ws://localhost:9000/
     #[arg(short = 'A', long, value_name = "NAME", help_heading = "Request",
           value_parser = header_value)]
     pub user_agent: Option<HeaderValue>,
@@ -49,7 +55,8 @@ pub struct RequestArgs {
 
     /// Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)
     ///
-    /// Others on this machine may see the command line: -H @FILE keeps a token off it.
+    /// Others on this machine may see the command line: -H @FILE keeps a token off it. Example: wspipe
+    /// listen --oauth2-bearer "$TOKEN" wss://localhost:9443/
     #[arg(
         long,
         value_name = "TOKEN",

@@ -38,6 +38,8 @@ pub struct TlsArgs {
     pub certificate: Option<PathBuf>,
 
     /// The private key of --cert, in PEM and without a password
+    ///
+    /// Example: wspipe send --cert me.pem --key me.key wss://localhost:9443/ hello
     #[arg(long, value_name = "FILE", help_heading = "TLS", requires = "certificate")]
     pub key: Option<PathBuf>,
 
@@ -51,14 +53,20 @@ pub struct TlsArgs {
     pub pins: Option<Pins>,
 
     /// Speak TLS 1.2 or a later version, as is the default
+    ///
+    /// Example: wspipe listen --tlsv1.2 wss://localhost:9443/
     #[arg(long = "tlsv1.2", help_heading = "TLS", overrides_with = "tls13")]
     pub tls12: bool,
 
-    /// Speak TLS 1.3
+    /// Speak TLS 1.3 or a later version
+    ///
+    /// Example: wspipe listen --tlsv1.3 wss://localhost:9443/
     #[arg(long = "tlsv1.3", help_heading = "TLS")]
     pub tls13: bool,
 
     /// Speak no later version of TLS than 1.2 or 1.3
+    ///
+    /// Example: wspipe listen --tls-max 1.2 wss://localhost:9443/
     #[arg(long = "tls-max", value_name = "VERSION", help_heading = "TLS",
           value_parser = TlsVersion::parse)]
     pub tls_max: Option<TlsVersion>,

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use crate::cli::{Cli, OutputArgs, Task};
+use crate::cli::{Cli, Deferred, OutputArgs, Task};
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::session::Stats;
@@ -30,22 +30,22 @@ use run::Opening;
 /// Does what was asked; `start` is when the process began.
 pub fn dispatch(cli: Cli, start: Instant) -> Exit {
     match cli.command {
-        Task::Serve(arguments) => {
+        Task::Serve(Deferred(arguments)) => {
             let voice = Voice { silent: false, show_error: false, verbose: false, include: false };
-            on_runtime(serve::serve(arguments)).unwrap_or_else(|failure| {
+            on_runtime(serve::serve(*arguments)).unwrap_or_else(|failure| {
                 Words::of(voice.failure(&failure)).say();
                 exit::of_failure(&failure)
             })
         }
-        Task::Connect(arguments) => {
+        Task::Connect(Deferred(arguments)) => {
             let said = Said::by(&arguments.pipe.output);
             carry_out(plan::connect(*arguments), &said, start)
         }
-        Task::Send(arguments) => {
+        Task::Send(Deferred(arguments)) => {
             let said = Said::by(&arguments.pipe.output);
             carry_out(plan::send(*arguments), &said, start)
         }
-        Task::Listen(arguments) => {
+        Task::Listen(Deferred(arguments)) => {
             let said = Said::by(&arguments.output);
             carry_out(plan::listen(*arguments), &said, start)
         }
