@@ -71,7 +71,7 @@ pub struct OutputArgs {
     /// Show the opening handshake as curl does, and the closing line on success too, as at a terminal
     ///
     /// Lines with * are about the way: the proxy, the addresses, TLS and its certificates; with > what is
-    /// asked, with < what is answered. Passwords, tokens and cookies are (redacted). Example: wspipe
+    /// asked, with < what is answered; at the end, when each step was done. Passwords, tokens and cookies are (redacted). Example: wspipe
     /// listen -v -n 0 wss://localhost:9443/
     #[arg(short = 'v', long, help_heading = "Output")]
     pub verbose: bool,

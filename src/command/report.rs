@@ -170,15 +170,16 @@ pub fn report(
     opening: &Opening,
 ) -> Words {
     let mut words = Words::default();
+    let facts = facts(end, start, stats, opening);
     if let Some(write_out) = write_out {
-        (words.stdout, words.stderr) = write_out.render(&facts(end, start, stats, opening));
+        (words.stdout, words.stderr) = write_out.render(&facts);
     }
     let said = match (&end.failure, end.line()) {
         (Some(failure), _) => voice.failure(failure),
         (None, Some(line)) => voice.closing(&line, end.code() != code::SUCCESS),
         (None, None) => String::new(),
     };
-    words.stderr.insert_str(0, &said);
+    words.stderr.insert_str(0, &(voice.times(&facts) + &said));
     words
 }
 

@@ -97,6 +97,23 @@ impl Voice {
         self.warning(&format!("{failure}; next try in {pause}, {left} left after it"))
     }
 
+    /// `-v`: when each step was done.
+    pub fn times(self, facts: &Facts) -> String {
+        let steps = [
+            ("name", facts.resolved),
+            ("connect", facts.connected),
+            ("TLS", facts.secured),
+            ("upgrade", facts.upgraded),
+            ("first message", facts.first_message),
+            ("total", Some(facts.total)),
+        ];
+        let shown = |(step, time): (&str, Option<Duration>)| {
+            Some(format!("{step} {:.1} ms", time?.as_secs_f64() * 1000.0))
+        };
+        let shown: Vec<_> = steps.into_iter().filter_map(shown).collect();
+        if self.verbose { format!("* times: {}\n", shown.join(", ")) } else { String::new() }
+    }
+
     /// `-v` and `-i`: a step of the opening.
     pub fn step(self, step: &Step) -> String {
         if let Step::Fallback(why) = step {
