@@ -1,4 +1,4 @@
-// The peer node-ws: a WebSocket server on a free loopback port, its behaviour chosen by the path (see drive.py).
+// The peer node-ws: a WebSocket server on a free loopback port, its behaviour chosen by the path (see conversations.py).
 'use strict';
 const http = require('node:http');
 const { WebSocketServer } = require('ws');

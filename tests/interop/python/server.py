@@ -1,4 +1,4 @@
-"""The peer python-websockets: a WebSocket server on a free loopback port, its behaviour chosen by the path (see drive.py)."""
+"""The peer python-websockets: a WebSocket server on a free loopback port, its behaviour chosen by the path (see conversations.py)."""
 
 import asyncio
 import itertools
