@@ -17,10 +17,20 @@ import base64
 import contextlib
 import json
 import random
-import re
 
-from judge import ANYTHING, Mismatch, Outcome, attempt, closing_line, ends, lines, naming, only, same
-from processes import HERE, INSTALLED, Server, server_process, start, finish, wspipe
+from judge import (
+    ANYTHING,
+    Mismatch,
+    Outcome,
+    attempt,
+    closing_line,
+    ends,
+    lines,
+    naming,
+    only,
+    same,
+)
+from processes import HERE, INSTALLED, Server, finish, server_process, start, wspipe
 
 BIG = 16 * 1024 * 1024
 

@@ -1,18 +1,29 @@
 """Runs wspipe against programs that others wrote, and checks stdout, stderr and exit code of every run.
 
-Started by `run`, which installs them. The cases stand in `conversations`.
+Started by `run`, which installs them. The cases stand in `conversations`, by server, and in `flags`, by flag.
 """
 
 import signal
 import sys
 
+import cases
 import conversations
+import flags
 
 
 def report(outcome):
     name = f"{outcome.part}: {outcome.title}"
     print(f"FAIL {name}\n{outcome.wrong}" if outcome.wrong else f"ok {name}", flush=True)
     return outcome
+
+
+def table(rows):
+    """Which flag was shown to do what it says, against what, as Markdown."""
+    print("\n| flag | real part | exit code | ok |\n| --- | --- | --- | --- |")
+    for case, outcome in rows:
+        flag = case.flag.replace("|", "\\|")
+        print(f"| {flag} | {case.part} | {case.code} | {'FAIL' if outcome.wrong else 'ok'} |")
+    print()
 
 
 def main(words):
@@ -23,8 +34,12 @@ def main(words):
         return all(word in f"{part}: {title}" for word in words)
 
     outcomes = [report(outcome) for outcome in conversations.outcomes(wanted)]
+    rows = [(case, report(outcome)) for case, outcome in cases.outcomes(flags.CASES, wanted)]
+    outcomes += [outcome for _, outcome in rows]
     if not outcomes:
         sys.exit(f"no case contains {' and '.join(map(repr, words))}")
+    if rows:
+        table(rows)
     failed = sum(1 for outcome in outcomes if outcome.wrong)
     print(f"{len(outcomes) - failed} passed, {failed} failed")
     return 1 if failed else 0

@@ -43,7 +43,7 @@ def shown(value):
     if isinstance(value, re.Pattern):
         return "anything" if value is ANYTHING else f"matching {value.pattern.decode()}"
     value = encoded(value)
-    if isinstance(value, bytes) and len(value) > 400:
+    if isinstance(value, bytes) and len(value) > 1000:
         return f"{value[:100]!r}... ({len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()[:16]})"
     return repr(value)
 

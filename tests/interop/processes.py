@@ -21,9 +21,7 @@ READ_BY_WSPIPE = {"CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGF
 
 # A proxy from the surroundings would stand between wspipe and loopback.
 ENVIRONMENT = {
-    name: value
-    for name, value in os.environ.items()
-    if not name.lower().endswith("_proxy") and name not in READ_BY_WSPIPE
+    name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy") and name not in READ_BY_WSPIPE
 } | {"NODE_PATH": str(INSTALLED / "node" / "node_modules")}
 
 
