@@ -152,6 +152,8 @@ impl Failure {
         match self {
             Failure::Usage { hint, .. } => hint.clone(),
             Failure::Target(error) => error.hint().map(Into::into),
+            Failure::Resolve { hop, .. } => Some(resolve_hint(*hop).into()),
+            Failure::Connect { is_up, .. } => Some(connect_hint(*is_up).into()),
             Failure::Tls(fault) => fault.hint(),
             Failure::Proxy(fault) => fault.hint(),
             Failure::Handshake(fault) => fault.hint().map(Into::into),
@@ -191,6 +193,23 @@ impl Failure {
             Failure::PeerSilent(_) => "ping_timeout",
             Failure::Other(_) => "other",
         }
+    }
+}
+
+fn resolve_hint(hop: Hop) -> &'static str {
+    match hop {
+        Hop::Proxy => {
+            "is the name right? -x and the variables name proxies, --noproxy goes without"
+        }
+        Hop::Server => "is the name right? --resolve HOST:PORT:ADDRESS says where it is",
+    }
+}
+
+fn connect_hint(is_up: bool) -> &'static str {
+    if is_up {
+        "is there a way to this address from here, and from the interface that was asked for?"
+    } else {
+        "nobody listens there: is the port right? --retry N --retry-connrefused waits for a server"
     }
 }
 

@@ -157,7 +157,7 @@ fn socks_opens_a_tunnel_by_name_or_address() {
 
 #[test]
 fn what_a_proxy_refuses_is_97_and_says_what_to_do() {
-    let cases: [(&str, &[u8], &[&str]); 8] = [
+    let cases: [(&str, &[u8], &[&str]); 7] = [
         (
             "me",
             b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic\r\n\r\n",
@@ -176,7 +176,6 @@ fn what_a_proxy_refuses_is_97_and_says_what_to_do() {
         ("", b"HTTP/1.1 101 Switching Protocols\r\n\r\n", &["101"]),
         ("", b"SSH-2.0-OpenSSH\r\n", &["broke its handshake: its answer is not HTTP/1.1"]),
         ("", b"", &["broke its handshake: no answer"]),
-        ("", b"HTTP/1.1 200 OK\r\n\r\nHello!", &["bytes came before we had said anything"]),
     ];
     for (user, answer, says) in cases {
         let proxy = answering(answer);

@@ -80,7 +80,7 @@ fn another_origin_is_told_no_secrets() {
         let output = run(args).output();
         output.check(ends(0).printing("hello\n").saying(&[
             &format!(
-                "* redirected to {}, which is another origin: who we are is not told there",
+                "* redirected to {}, another origin: what says who we are at the first is not told there",
                 server.url()
             ),
             "(redacted)",

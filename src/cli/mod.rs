@@ -26,9 +26,11 @@ pub use message::{Data, FramingArgs, MessageArgs};
 pub use network::NetworkArgs;
 pub use output::OutputArgs;
 pub use proxy::ProxyArgs;
-pub use request::{Header, RequestArgs};
+pub use request::RequestArgs;
 pub use retry::RetryArgs;
 pub use tls::TlsArgs;
+
+use crate::handshake::without_userinfo;
 
 /// Connect the standard streams to a WebSocket, as curl does for HTTP
 #[derive(Debug, Parser)]
@@ -216,7 +218,7 @@ fn name_the_command(error: clap::Error, arguments: &[OsString]) -> clap::Error {
     let given: Vec<_> = arguments.iter().skip(1).filter_map(|given| given.to_str()).collect();
     let has_command = given.iter().any(|given| Cli::command().find_subcommand(given).is_some());
     let url = given.iter().find(|given| looks_like_url(given));
-    match url {
+    match url.map(|url| without_userinfo(url)) {
         Some(url) if is_mistake && !has_command => Cli::command().error(
             ErrorKind::MissingSubcommand,
             format!(
@@ -275,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_mistake_is_a_usage_error() {
-        let cases: [(&[&str], &str); 15] = [
+        let cases: [(&[&str], &str); 14] = [
             (&["ws://h/"], "wspipe connect ws://h/"),
             (&["-n", "1", "echo:"], "wspipe send echo: TEXT"),
             (&["conect", "ws://h/"], "a similar subcommand exists: 'connect'"),
@@ -289,7 +291,6 @@ mod tests {
             (&["connect", "echo:", "--idle", "1month"], "months and years"),
             (&["connect", "echo:", "--close-code", "1005"], "a Close may carry"),
             (&["connect", "echo:", "--ping-timeout", "1"], "--ping-interval"),
-            (&["connect", "echo:", "-H", "nothing"], "no colon"),
             (&["send", "echo:", "--only-from", "us"], "--jsonl"),
         ];
         for (line, expected) in cases {

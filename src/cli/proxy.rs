@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::handshake::{HeaderLine, Login};
+use crate::handshake::{Login, Secret};
 
 /// Which proxy leads to the server.
 #[derive(Args, Debug)]
@@ -22,9 +22,10 @@ pub struct ProxyArgs {
         long,
         value_name = "PROXY",
         help_heading = "Proxy",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = super::request::secret
     )]
-    pub proxy: Option<String>,
+    pub proxy: Option<Secret>,
 
     /// Log in at the proxy; without a colon, the password is asked for
     ///
@@ -38,8 +39,8 @@ pub struct ProxyArgs {
     ///
     /// Example: wspipe listen -x localhost:3128 --proxy-header 'X-Team: data' wss://www.example.org/
     #[arg(long = "proxy-header", value_name = "HEADER", help_heading = "Proxy",
-          allow_hyphen_values = true, value_parser = HeaderLine::parse)]
-    pub proxy_headers: Vec<HeaderLine>,
+          allow_hyphen_values = true, value_parser = super::request::secret)]
+    pub proxy_headers: Vec<Secret>,
 
     /// Trust the authorities in this PEM file for the certificate of an https proxy
     ///

@@ -7,23 +7,24 @@ use clap::Args;
 use hyper::header::HeaderValue;
 
 use super::{NetworkArgs, ProxyArgs, RetryArgs, TlsArgs};
-use crate::handshake::{HeaderLine, Login};
+use crate::handshake::{Login, Secret};
 
 /// Where to, and what to ask for.
 #[derive(Args, Debug)]
 pub struct RequestArgs {
     /// The server, such as ws://localhost:9000/path or wss://example.org/ (http:// and https:// are
     /// taken as these), a bare localhost:9000/path, or echo: for the built-in echo server
-    pub url: String,
+    #[arg(value_parser = secret)]
+    pub url: Secret,
 
     /// Send a request header, as in curl: 'Name: value'; 'Name:' takes one away, 'Name;' sends an
     /// empty one. May be repeated
     ///
-    /// @FILE is a file with a header in each line, which keeps secrets off the command line. Example:
-    /// wspipe listen -H @headers.txt ws://localhost:9000/
+    /// @FILE is a file with a header in each line, which keeps secrets off the command line; @- is stdin.
+    /// Example: wspipe listen -H @headers.txt ws://localhost:9000/
     #[arg(short = 'H', long = "header", value_name = "HEADER|@FILE", help_heading = "Request",
-          allow_hyphen_values = true, value_parser = header)]
-    pub headers: Vec<Header>,
+          allow_hyphen_values = true, value_parser = secret)]
+    pub headers: Vec<Secret>,
 
     /// Send this Origin header
     ///
@@ -62,9 +63,10 @@ pub struct RequestArgs {
         value_name = "TOKEN",
         help_heading = "Request",
         conflicts_with = "user",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = secret
     )]
-    pub oauth2_bearer: Option<String>,
+    pub oauth2_bearer: Option<Secret>,
 
     /// Log in as the file ~/.netrc, or the one in NETRC, says for the host
     ///
@@ -89,9 +91,10 @@ pub struct RequestArgs {
         long = "cookie",
         value_name = "COOKIES|FILE",
         help_heading = "Request",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = secret
     )]
-    pub cookies: Vec<String>,
+    pub cookies: Vec<Secret>,
 
     /// Write the cookies that are known at the end to a file, which -b reads; - is stdout
     ///
@@ -150,20 +153,9 @@ pub struct RequestArgs {
     pub tls: TlsArgs,
 }
 
-/// `-H` as it is typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Header {
-    /// A header.
-    Line(HeaderLine),
-    /// A file with a header in each line.
-    File(PathBuf),
-}
-
-fn header(typed: &str) -> Result<Header, String> {
-    match typed.strip_prefix('@') {
-        Some(file) => Ok(Header::File(file.into())),
-        None => HeaderLine::parse(typed).map(Header::Line),
-    }
+/// What clap is not to show, whatever is wrong with it.
+pub(super) fn secret(typed: &str) -> Result<Secret, Infallible> {
+    Ok(Secret(typed.to_owned()))
 }
 
 /// A user, with a password or without one.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::request::is_cookies;
 use crate::cli::RequestArgs;
 use crate::failure::Failure;
-use crate::handshake::{Jar, Location, Target};
+use crate::handshake::{Jar, Location, Secret, Target};
 
 /// The cookies of a run.
 #[derive(Debug, Default)]
@@ -30,7 +30,8 @@ impl Cookies {
             _ => None,
         };
         let file = arguments.cookie_jar.clone();
-        let files: Vec<_> = arguments.cookies.iter().filter(|given| !is_cookies(given)).collect();
+        let given = arguments.cookies.iter().map(|Secret(given)| given.as_str());
+        let files: Vec<_> = given.filter(|given| !is_cookies(given)).collect();
         let mut jar = (file.is_some() || !files.is_empty()).then(Jar::default);
         if let Some(jar) = &mut jar {
             // An empty name reads nothing, but keeps what servers set.

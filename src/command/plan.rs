@@ -198,7 +198,7 @@ fn assemble(
     if encoding.format == Format::Length {
         settings.max_message = Some(length_limit(settings.max_message));
     }
-    let target = Target::parse(&request.url);
+    let target = Target::parse(&request.url.0);
     let cookies = Cookies::of(&request, target.as_ref().ok())?;
     let retry = request.retry.rules();
     let how = how(request)?;

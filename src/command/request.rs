@@ -1,17 +1,20 @@
 //! From the flags, files and the environment to how a server is reached and what it is asked.
 
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::{env, fs, io};
 
 use hyper::header::HeaderValue;
 
 use super::login::complete;
 use super::plan::limit;
 use super::trust::{proxy_tls_options, tls_options};
-use crate::cli::{Header, ProxyArgs, RequestArgs};
+use crate::cli::{ProxyArgs, RequestArgs};
 use crate::failure::Failure;
-use crate::handshake::{HeaderLine, Netrc, Proxies, Redirects, Request};
+use crate::handshake::{HeaderLine, Netrc, Proxies, Redirects, Request, Secret};
 use crate::net::{How, Http, Limits};
+
+/// Headers that are sent: more than any server takes.
+const MAX_HEADERS: usize = 1000;
 
 /// How the server is reached, and what it is asked.
 ///
@@ -38,12 +41,12 @@ pub fn how(arguments: RequestArgs) -> Result<How, Failure> {
         proxy_tls: proxy_tls_options(&arguments.proxy),
         tls: tls_options(arguments.tls)?,
         request: Request {
-            headers: header_lines(arguments.headers)?,
+            headers: header_lines("-H", &arguments.headers)?,
             origin: arguments.origin,
             subprotocols: arguments.subprotocols,
             user_agent: arguments.user_agent,
             credentials: arguments.user.map(|user| complete(user, "-u", "host")).transpose()?,
-            bearer: arguments.oauth2_bearer.as_deref().map(bearer).transpose()?,
+            bearer: arguments.oauth2_bearer.as_ref().map(bearer).transpose()?,
             netrc: netrc_file(arguments.netrc, arguments.netrc_file)
                 .map(|file| netrc(&file))
                 .transpose()?,
@@ -55,38 +58,51 @@ pub fn how(arguments: RequestArgs) -> Result<How, Failure> {
 /// What the flags and the environment say about proxies.
 fn proxies(arguments: &ProxyArgs) -> Result<Proxies, Failure> {
     let variable = |name: &str| env::var(name).ok();
-    let proxies = Proxies::new(arguments.proxy.as_deref(), arguments.noproxy.clone(), variable)?;
+    let proxy = arguments.proxy.as_ref().map(|Secret(proxy)| proxy.as_str());
+    let proxies = Proxies::new(proxy, arguments.noproxy.clone(), variable)?;
     let login = arguments.proxy_user.clone();
     let credentials = login.map(|login| complete(login, "-U", "proxy")).transpose()?;
-    Ok(Proxies { credentials, headers: arguments.proxy_headers.clone(), ..proxies })
+    let headers = header_lines("--proxy-header", &arguments.proxy_headers)?;
+    Ok(Proxies { credentials, headers, ..proxies })
 }
 
-/// The headers of `-H`, those in files too.
-fn header_lines(given: Vec<Header>) -> Result<Vec<HeaderLine>, Failure> {
+/// The headers of `-H` or `--proxy-header`, those in files too. What is wrong with one is said by its
+/// place: its words may be secret.
+fn header_lines(flag: &str, given: &[Secret]) -> Result<Vec<HeaderLine>, Failure> {
     let mut lines = Vec::new();
-    for header in given {
-        match header {
-            Header::Line(line) => lines.push(line),
-            Header::File(file) => {
-                let name = file.display().to_string();
-                let text = fs::read_to_string(&file)
-                    .map_err(|error| Failure::ReadInput { name: name.clone(), error })?;
-                for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty())
-                {
-                    let parsed = HeaderLine::parse(line).map_err(|what| {
-                        let place = format!("-H @{name}, line {}: {what}", number + 1);
-                        Failure::usage(place, "the file has a header in each line")
-                    })?;
-                    lines.push(parsed);
-                }
-            }
+    for (number, Secret(typed)) in given.iter().enumerate() {
+        match typed.strip_prefix('@').filter(|_| flag == "-H") {
+            Some(file) => header_file(file, &mut lines)?,
+            None => lines.push(header_line(typed, || format!("{flag}, number {}", number + 1))?),
         }
+    }
+    if lines.len() > MAX_HEADERS {
+        let what = format!("{flag}: there are {} headers", lines.len());
+        return Err(Failure::usage(what, format!("at most {MAX_HEADERS} are sent")));
     }
     Ok(lines)
 }
 
+fn header_file(file: &str, lines: &mut Vec<HeaderLine>) -> Result<(), Failure> {
+    let text = match file {
+        "-" => io::read_to_string(io::stdin()),
+        file => fs::read_to_string(file),
+    };
+    let text = text.map_err(|error| Failure::ReadInput { name: format!("-H @{file}"), error })?;
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
+        lines.push(header_line(line, || format!("-H @{file}, line {}", number + 1))?);
+    }
+    Ok(())
+}
+
+fn header_line(text: &str, place: impl Fn() -> String) -> Result<HeaderLine, Failure> {
+    HeaderLine::parse(text).map_err(|what| {
+        Failure::usage(format!("{}: {what}", place()), "a header looks like 'Name: value'")
+    })
+}
+
 /// The value of the Authorization header for a token, which no error shows.
-fn bearer(token: &str) -> Result<HeaderValue, Failure> {
+fn bearer(Secret(token): &Secret) -> Result<HeaderValue, Failure> {
     let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
         let what = "--oauth2-bearer: the token has a character that no header may have";
         Failure::usage(what, "is there a newline at its end?")
@@ -117,10 +133,10 @@ pub fn is_cookies(given: &str) -> bool {
     given.contains('=')
 }
 
-fn given_cookies(given: &[String]) -> Result<Option<HeaderValue>, Failure> {
+fn given_cookies(given: &[Secret]) -> Result<Option<HeaderValue>, Failure> {
     let texts: Vec<_> = given
         .iter()
-        .map(|given| given.trim_matches([';', ' ']))
+        .map(|Secret(given)| given.trim_matches([';', ' ']))
         .filter(|given| is_cookies(given))
         .collect();
     if texts.is_empty() {

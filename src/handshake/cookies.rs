@@ -1,6 +1,8 @@
 //! Cookies (RFC 6265), by cookie_store, and their Netscape file format, which curl and others share.
 //! Files are read and written elsewhere; the clock is cookie_store's.
 
+use std::fmt;
+
 use cookie_store::{CookieDomain, CookieExpiration, CookieStore, RawCookie};
 use hyper::header::{HeaderMap, SET_COOKIE};
 use time::OffsetDateTime;
@@ -14,8 +16,14 @@ const TITLE: &str = "# Netscape HTTP Cookie File\n";
 const HTTP_ONLY: &str = "#HttpOnly_";
 
 /// Cookies, and the hosts that they are for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Jar(CookieStore);
+
+impl fmt::Debug for Jar {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("(redacted)")
+    }
+}
 
 impl Jar {
     /// Reads a file: cookies in the Netscape format, or Set-Cookie headers for `location`.
@@ -94,11 +102,22 @@ impl Jar {
         let host = location.host.to_string();
         // Nobody owns a whole top-level domain.
         let too_wide = |domain: &str| !domain.trim_matches('.').contains('.') && domain != host;
+        // Control characters would break the header that it goes back in, and the file.
+        if value.chars().any(char::is_control) || cookie.domain().is_some_and(too_wide) {
+            return;
+        }
         if let Some(url) = url(location)
-            && !cookie.domain().is_some_and(too_wide)
+            && (location.secure || !self.has_secure(cookie.name(), &url))
         {
             let _ = self.0.insert_raw(&cookie, &url);
         }
+    }
+
+    /// Whether there is one of that name which only came, and only goes, where nobody can read it.
+    fn has_secure(&self, name: &str, url: &Url) -> bool {
+        self.0.iter_unexpired().any(|known| {
+            known.name() == name && known.secure() == Some(true) && known.domain.matches(url)
+        })
     }
 }
 
@@ -169,8 +188,10 @@ mod tests {
             "org=7; Domain=org",
             "late=8; Max-Age=1000; HttpOnly",
             "=9",
+            "bad=1\t2",
         ];
         jar.take(&location("wss://www.example.org/a"), &answer(&cookies));
+        jar.take(&location("ws://www.example.org/"), &answer(&["safe=open", "host=1"]));
         let cases = [
             ("wss://www.example.org/", Some("host=1; safe=4; late=8; wide=2")),
             ("ws://www.example.org/a/b/c", Some("deep=3; host=1; late=8; wide=2")),

@@ -24,5 +24,5 @@ pub use redirect::{RedirectFault, Redirects, leads_to};
 pub use request::{Credentials, HeaderLine, Login, Request, Secret};
 pub use response::{Accepted, HandshakeFault, Refusal, judge, judge_choices, status_line};
 pub use step::{Hop, Step};
-pub use target::{Location, Target, TargetError};
+pub use target::{Location, Target, TargetError, without_userinfo};
 pub use tls::{Distrust, Pin, Pins, TlsFault, TlsInfo, TlsOptions, TlsVersion};

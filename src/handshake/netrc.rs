@@ -1,7 +1,7 @@
 //! Users and passwords in a netrc file, as ftp, curl and others read it. Crates for it keep one
 //! user a host, or show passwords in their errors.
 
-use super::Credentials;
+use super::{Credentials, Secret};
 
 /// What a netrc file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,7 +12,7 @@ struct Entry {
     /// The host; none for `default`.
     machine: Option<String>,
     login: Option<String>,
-    password: String,
+    password: Secret,
 }
 
 impl Netrc {
@@ -36,7 +36,7 @@ impl Netrc {
                         entries.last_mut().ok_or((tokens.line, "there is no machine before it"))?;
                     match keyword.as_str() {
                         "login" => entry.login = Some(value),
-                        "password" => entry.password = value,
+                        "password" => entry.password = Secret(value),
                         // Nothing but ftp has accounts.
                         _ => {}
                     }
@@ -55,8 +55,13 @@ impl Netrc {
                 && user.is_none_or(|user| entry.login.as_deref().is_none_or(|login| login == user))
         };
         let entry = self.0.iter().find(fits)?;
-        let login = user.or(entry.login.as_deref()).unwrap_or_default();
-        Some(Credentials::new(login.to_owned(), entry.password.clone()))
+        let login = user.or(entry.login.as_deref())?;
+        Some(Credentials { user: login.to_owned(), password: entry.password.clone() })
+    }
+
+    /// The same without what is for every host that is not named.
+    pub fn without_default(&self) -> Netrc {
+        Netrc(self.0.iter().filter(|entry| entry.machine.is_some()).cloned().collect())
     }
 }
 
@@ -170,9 +175,13 @@ default login anonymous password guest
             assert_eq!(netrc.credentials(host, user), expected, "{host} {user:?}");
         }
         assert_eq!(netrc.credentials("a.example", Some("other")), None);
+        let named = netrc.without_default();
+        assert_eq!(named.credentials("no.example", None), None);
+        assert!(named.credentials("a.example", None).is_some());
         let only_password = Netrc::parse("machine h password p").unwrap();
         let expected = Some(Credentials::new("me".into(), "p".into()));
         assert_eq!(only_password.credentials("h", Some("me")), expected);
+        assert_eq!(only_password.credentials("h", None), None);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 use thiserror::Error;
 use url::{Host, Url};
 
-use super::target::{decoded_credentials, without_userinfo};
-use super::{Credentials, HeaderLine, Location, Refusal, TargetError};
+use super::target::{check_name, decoded_credentials, without_userinfo};
+use super::{Credentials, HeaderLine, Location, Refusal, Secret, TargetError};
 
 /// A proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,9 +43,9 @@ pub struct Proxies {
     /// `-x`; an empty one is no proxy, whatever the environment says.
     pub given: Option<Option<Proxy>>,
     /// `http_proxy` or what stands for it, with the variable's name, for ws://.
-    pub plain: Option<(&'static str, String)>,
+    pub plain: Option<(&'static str, Secret)>,
     /// `https_proxy` or what stands for it, for wss://.
-    pub secure: Option<(&'static str, String)>,
+    pub secure: Option<(&'static str, Secret)>,
     /// `--noproxy`, or the variable that stands for it, with its name.
     pub none: Option<(&'static str, String)>,
     /// `-U`, which takes the place of the user in a proxy's URL.
@@ -172,6 +172,7 @@ impl Proxy {
         let host = url.host_str().filter(|host| !host.is_empty());
         let host = Host::parse(host.ok_or_else(|| wrong("the host is missing"))?)
             .map_err(|error| wrong(&error.to_string()))?;
+        check_name(&host).map_err(|why| wrong(&why))?;
         let port = url.port().unwrap_or(if kind == ProxyKind::Https { 443 } else { 1080 });
         let credentials = decoded_credentials(&url).map_err(|why| wrong(&why))?;
         Ok(Proxy { kind, host, port, credentials })
@@ -211,14 +212,15 @@ impl Proxies {
                 |name: &&'static str| variable(name).filter(|v| !v.is_empty()).map(|v| (*name, v));
             names.iter().find_map(found)
         };
+        let secret = |(name, value)| (name, Secret(value));
         let given = given.map(|given| match given {
             "" => Ok(None),
             given => Proxy::parse(given).map(Some),
         });
         Ok(Proxies {
             given: given.transpose()?,
-            plain: first(&["http_proxy", "all_proxy", "ALL_PROXY"]),
-            secure: first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
+            plain: first(&["http_proxy", "all_proxy", "ALL_PROXY"]).map(secret),
+            secure: first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]).map(secret),
             none: none.map(|none| ("--noproxy", none)).or(first(&["no_proxy", "NO_PROXY"])),
             credentials: None,
             headers: Vec::new(),
@@ -237,7 +239,7 @@ impl Proxies {
             _ if let Some((by, _)) = excluded => return Ok(Route::Excluded { by }),
             (Some(Some(proxy)), _) => ("-x", proxy.clone()),
             (None, Some((by, typed))) => {
-                (*by, Proxy::parse(typed).map_err(|error| error.said_by(by))?)
+                (*by, Proxy::parse(&typed.0).map_err(|error| error.said_by(by))?)
             }
         };
         let credentials = self.credentials.clone().or(proxy.credentials);

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use super::{Location, Netrc, Target};
 
 /// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(pub String);
 
 impl fmt::Debug for Secret {
@@ -80,12 +80,11 @@ impl HeaderLine {
     /// Reads what was typed.
     ///
     /// # Errors
-    /// A line that is no header.
+    /// Why a line is no header, without its words: they may be secret.
     pub fn parse(typed: &str) -> Result<HeaderLine, String> {
-        let wrong = |what: &str| format!("{what}; a header looks like 'Name: value'");
         let name = |text: &str| {
             HeaderName::from_bytes(text.trim().as_bytes())
-                .map_err(|_| wrong(&format!("{:?} is not a header name", text.trim())))
+                .map_err(|_| "what stands before the colon is not a header's name".to_owned())
         };
         if let Some((before, after)) = typed.split_once(':') {
             let after = after.trim();
@@ -93,14 +92,14 @@ impl HeaderLine {
                 return Ok(HeaderLine::Remove(name(before)?));
             }
             let mut value = HeaderValue::from_bytes(after.as_bytes())
-                .map_err(|_| wrong("the value contains a control character"))?;
+                .map_err(|_| "the value contains a control character".to_owned())?;
             let name = name(before)?;
             value.set_sensitive([AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(&name));
             return Ok(HeaderLine::Set(name, value));
         }
         match typed.trim_end().strip_suffix(';') {
             Some(before) => Ok(HeaderLine::Set(name(before)?, HeaderValue::from_static(""))),
-            None => Err(wrong("there is no colon")),
+            None => Err("there is no colon".into()),
         }
     }
 }
@@ -127,12 +126,14 @@ pub struct Request {
 }
 
 impl Request {
-    /// The same for another origin: without what only the first one may know (RFC 6454).
-    pub fn for_another_origin(&self) -> Request {
+    /// The same for another origin: without what only the first one may know (RFC 6454). Of a netrc file
+    /// it hears what is there for its own host, but not if everybody on the way can read it.
+    pub fn for_another_origin(&self, is_secure: bool) -> Request {
         let only_the_first = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, HOST];
         let is_for_all = |line: &&HeaderLine| !matches!(line, HeaderLine::Set(name, _) if only_the_first.contains(name));
         let headers = self.headers.iter().filter(is_for_all).cloned().collect();
-        Request { headers, credentials: None, bearer: None, cookies: None, ..self.clone() }
+        let netrc = self.netrc.as_ref().filter(|_| is_secure).map(Netrc::without_default);
+        Request { headers, credentials: None, bearer: None, cookies: None, netrc, ..self.clone() }
     }
 
     /// The headers of the request to `location`, with a fresh key and these cookies of a jar. What
@@ -311,15 +312,17 @@ mod tests {
             (&own["authorization"], &own["cookie"]),
             (&"x".parse().unwrap(), &"a=b".parse().unwrap())
         );
-        let other = request.for_another_origin().headers_for(&location, Some("j=1".into()));
+        let other = request.for_another_origin(true).headers_for(&location, Some("j=1".into()));
         let expected =
             [("authorization", "Basic bDpw"), ("cookie", "j=1"), ("host", "h"), ("x-own", "1")];
         for (name, value) in expected {
             assert_eq!(other[name], value, "{name}");
         }
         assert!(!other.contains_key("user-agent"));
+        let open = request.for_another_origin(false).headers_for(&location, None);
+        assert!(!open.contains_key("authorization"));
         let elsewhere = Location { host: url::Host::parse("other").unwrap(), ..location };
-        let other = request.for_another_origin().headers_for(&elsewhere, None);
+        let other = request.for_another_origin(true).headers_for(&elsewhere, None);
         assert!(!other.contains_key("authorization") && !other.contains_key("cookie"));
     }
 

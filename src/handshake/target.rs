@@ -7,6 +7,11 @@ use url::{Host, Url};
 
 use super::Credentials;
 
+/// The longest path, with its query, that hyper takes.
+const MAX_RESOURCE: usize = 65_000;
+/// Characters of a URL that an error shows.
+const SHOWN: usize = 200;
+
 /// What is connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -199,11 +204,15 @@ fn location(rest: &str, secure: bool) -> Result<Location, String> {
         return Err("a WebSocket URL has no #fragment (RFC 6455 section 3)".into());
     }
     let host = url.host().ok_or("the host is missing")?.to_owned();
+    check_name(&host)?;
     let port = url.port().unwrap_or(default_port(secure));
     let mut resource = url.path().to_owned();
     if let Some(query) = url.query() {
         resource.push('?');
         resource.push_str(query);
+    }
+    if resource.len() > MAX_RESOURCE {
+        return Err(format!("the path is longer than {MAX_RESOURCE} bytes"));
     }
     let credentials = decoded_credentials(&url)?;
     Ok(Location { socket: None, secure, host, port, resource, credentials })
@@ -223,16 +232,34 @@ fn percent_decode(text: &str) -> Result<String, String> {
     decoded.map(Into::into).map_err(|_| "a percent-encoded part is not UTF-8".into())
 }
 
-/// A URL as it may be shown.
-pub(super) fn without_userinfo(typed: &str) -> String {
-    let (scheme, rest) = typed.split_once("://").unwrap_or(("", typed));
-    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..authority_end].rfind('@') {
-        None => typed.to_owned(),
-        Some(at) => {
-            let separator = if scheme.is_empty() { "" } else { "://" };
-            format!("{scheme}{separator}(redacted)@{}", &rest[at + 1..])
+/// A name that no resolver could know (RFC 1035 section 2.3.4).
+///
+/// # Errors
+/// Why.
+pub(super) fn check_name(host: &Host) -> Result<(), String> {
+    match host {
+        Host::Domain(name) if name.len() > 254 => Err("the host's name is too long".into()),
+        Host::Domain(name) if name.split('.').any(|label| label.len() > 63) => {
+            Err("a part of the host's name is longer than 63 bytes".into())
         }
+        _ => Ok(()),
+    }
+}
+
+/// A URL as it may be shown: without what may be a user and a password, even where it is malformed, and
+/// not too much of it.
+pub fn without_userinfo(typed: &str) -> String {
+    let scheme = typed.split_once("://").map_or("", |(scheme, _)| scheme);
+    let shown = match typed.rfind('@') {
+        None => typed.to_owned(),
+        Some(at) if scheme.is_empty() || scheme.contains('@') => {
+            format!("(redacted){}", &typed[at..])
+        }
+        Some(at) => format!("{scheme}://(redacted){}", &typed[at..]),
+    };
+    match shown.char_indices().nth(SHOWN) {
+        None => shown,
+        Some((end, _)) => format!("{}…", &shown[..end]),
     }
 }
 
@@ -299,6 +326,9 @@ mod tests {
 
     #[test]
     fn a_wrong_url_is_refused_and_its_password_not_shown() {
+        let long_name = format!("ws://{}h/", "a.".repeat(130));
+        let long_label = format!("ws://{}/", "a".repeat(64));
+        let long_path = format!("ws://h/{}", "a".repeat(70_000));
         let cases = [
             ("", "the host is missing"),
             ("ws://", "the host is missing"),
@@ -315,11 +345,18 @@ mod tests {
             ("ws+unix://x.sock:/", "the path of the socket is missing"),
             ("ws+unix:///x.sock:/a b", "contains ' '"),
             ("ws://me:secret@h:99999/", "(redacted)@h"),
+            ("ws://me:se/cret@h:99999/", "(redacted)@h"),
+            ("ws://me:se#cret@h/", "ws://(redacted)@h/"),
+            ("me:secret@h:99999", "(redacted)@h"),
+            (&long_name, "too long"),
+            (&long_label, "longer than 63 bytes"),
+            (&long_path, "longer than 65000 bytes"),
         ];
         for (typed, expected) in cases {
             let error = Target::parse(typed).expect_err(typed).to_string();
             assert!(error.contains(expected), "{typed}: {error}");
-            assert!(!error.contains("secret"), "{error}");
+            assert!(!error.contains("cret"), "{error}");
+            assert!(error.len() < 400, "{error}");
         }
     }
 }

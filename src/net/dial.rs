@@ -17,7 +17,7 @@ use tower_service::Service;
 use url::Host;
 
 use super::{How, Stream};
-use crate::failure::{Failure, root_cause};
+use crate::failure::{Failure, TimeLimit, root_cause};
 use crate::handshake::{Detours, Hop, Interface, Step};
 
 /// Connects to a Unix socket.
@@ -61,16 +61,25 @@ pub async fn dial(
             connector.set_interface(name);
         }
     }
+    // A name in any case: the connector would not ask its resolver about an address.
     let uri = Uri::builder()
         .scheme("ws")
-        .authority(format!("{host}:{port}"))
+        .authority(format!("known:{port}"))
         .path_and_query("/")
         .build()
-        .context("the host cannot be written as an authority")?;
-    let stream = connector.call(uri).await.map_err(|error| Failure::Connect {
-        address,
-        reason: root_cause(&error),
-        is_up: !is_refused(&error),
+        .context("the port cannot be written in an authority")?;
+    let stream = connector.call(uri).await.map_err(|error| {
+        let kind = io_kind(&error);
+        match how.limits.connect_timeout {
+            Some(limit) if kind == Some(ErrorKind::TimedOut) => {
+                Failure::TimeLimit(TimeLimit::Connect { address, limit })
+            }
+            _ => Failure::Connect {
+                address,
+                reason: root_cause(&error),
+                is_up: kind != Some(ErrorKind::ConnectionRefused),
+            },
+        }
     })?;
     let stream = stream.into_inner();
     if let Ok(peer) = stream.peer_addr() {
@@ -89,11 +98,10 @@ pub async fn listen(address: &str) -> Result<TcpListener, Failure> {
         .map_err(|error| Failure::Bind { address: address.to_owned(), error })
 }
 
-fn is_refused(error: &(dyn std::error::Error + 'static)) -> bool {
+/// What the system said, if it did.
+fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
     let mut causes = std::iter::successors(Some(error), |error| error.source());
-    causes.any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::ConnectionRefused)
-    })
+    causes.find_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()))
 }
 
 /// The addresses of a host, at least one.

@@ -139,6 +139,12 @@ fn request(location: &Location, headers: &HeaderMap) -> Result<Request<()>, Fail
     for name in [HOST, CONNECTION, UPGRADE, SEC_WEBSOCKET_KEY] {
         headers.remove(name);
     }
+    // RFC 9113 section 8.2.2.
+    let of_the_past = ["transfer-encoding", "keep-alive", "proxy-connection", "te"];
+    if let Some(name) = of_the_past.into_iter().find(|name| headers.contains_key(*name)) {
+        let what = format!("-H {name} cannot be sent over HTTP/2");
+        return Err(Failure::usage(what, "it is a header of HTTP/1.1 connections: leave it out"));
+    }
     *request.headers_mut() = headers;
     Ok(request)
 }
@@ -147,6 +153,9 @@ fn fault(location: &Location, error: &h2::Error) -> Failure {
     match error.get_io() {
         Some(io) => refused_by_tls(location, io)
             .unwrap_or_else(|| HandshakeFault::Cut(format!(": {}", root_cause(io))).into()),
+        None if error.reason() == Some(Reason::HTTP_1_1_REQUIRED) => {
+            HandshakeFault::NoWebSocketInHttp2.into()
+        }
         None => HandshakeFault::Http2(words(error)).into(),
     }
 }
@@ -267,7 +276,8 @@ impl AsyncWrite for Tunnel {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
         self.poll_connection(cx)?;
-        if self.state.is_flushed() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        // Of a connection that has ended, nothing more is taken.
+        if self.ended || self.state.is_flushed() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {

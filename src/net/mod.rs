@@ -146,7 +146,7 @@ async fn follow(
         let next = redirects.next(&location, to, followed)?;
         let is_elsewhere = !next.has_origin_of(&location);
         if is_elsewhere {
-            request = request.for_another_origin();
+            request = request.for_another_origin(next.secure || !location.secure);
         }
         tell(Step::Redirected(&next, is_elsewhere));
         location = next;

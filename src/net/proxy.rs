@@ -80,11 +80,8 @@ async fn connect(
     }
     let upgraded = hyper::upgrade::on(hyper::Response::from_parts(parts, body));
     let (stream, early) = into_stream(upgraded.await.map_err(closed)?)?;
-    if !early.is_empty() {
-        // Neither HTTP nor TLS lets the server speak first.
-        return Err(broken("bytes came before we had said anything".into()).into());
-    }
-    Ok(stream)
+    // A server that speaks HTTP/2 in clear may have spoken first.
+    Ok(stream.begun_with(early))
 }
 
 async fn socks(

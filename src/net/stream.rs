@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
@@ -23,6 +24,55 @@ pub enum Stream {
     Tls(Box<TlsStream<Asking>>),
     /// A stream of HTTP/2.
     Http2(Box<Tunnel>),
+    /// One of which something has been read already.
+    Begun(Box<Begun>),
+}
+
+/// A stream, and what was read of it and is to be read again.
+#[derive(Debug)]
+pub struct Begun {
+    early: Bytes,
+    stream: Stream,
+}
+
+impl Stream {
+    /// The same with `early` before the rest.
+    pub fn begun_with(self, early: Bytes) -> Stream {
+        if early.is_empty() { self } else { Stream::Begun(Box::new(Begun { early, stream: self })) }
+    }
+}
+
+impl AsyncRead for Begun {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context,
+        space: &mut ReadBuf,
+    ) -> Poll<io::Result<()>> {
+        if self.early.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, space);
+        }
+        let size = self.early.len().min(space.remaining());
+        space.put_slice(&self.early.split_to(size));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Begun {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
 }
 
 /// Does the same whatever carries the stream.
@@ -42,6 +92,10 @@ macro_rules! on_each {
                 $does
             }
             Stream::Http2($inner) => {
+                let $inner = Pin::new($inner.as_mut());
+                $does
+            }
+            Stream::Begun($inner) => {
                 let $inner = Pin::new($inner.as_mut());
                 $does
             }
@@ -176,6 +230,8 @@ impl AsyncWrite for Asking {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
-        self.unless_failed((), |stream| stream.poll_shutdown(cx))
+        let done = self.unless_failed((), |stream| stream.poll_shutdown(cx));
+        self.state.unflushed.store(done.is_pending(), Ordering::Relaxed);
+        done
     }
 }

@@ -139,7 +139,7 @@ impl Voice {
             Step::Tunnelled(to) => format!("* the proxy has opened a tunnel to {to}"),
             Step::Redirected(to, false) => format!("* redirected to {}", to.url()),
             Step::Redirected(to, true) => format!(
-                "* redirected to {}, which is another origin: who we are is not told there",
+                "* redirected to {}, another origin: what says who we are at the first is not told there",
                 to.url()
             ),
             Step::Asked(line, version, headers) => {

@@ -55,9 +55,7 @@ fn read(file: &Path) -> Result<Vec<u8>, TlsFault> {
 
 /// What it means that there is nothing of what was looked for.
 fn nothing(file: &Path, bytes: &[u8], lacks: &str, begins: &str) -> TlsFault {
-    let text = String::from_utf8_lossy(bytes);
-    let encrypted = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
-    if encrypted.iter().any(|mark| text.contains(mark)) {
+    if is_encrypted(bytes) {
         return wrong(file, "holds a key with a password", Some(DECRYPT));
     }
     if is_der(bytes) {
@@ -69,10 +67,20 @@ fn nothing(file: &Path, bytes: &[u8], lacks: &str, begins: &str) -> TlsFault {
 
 /// What an error of the reader means.
 fn unreadable(file: &Path, bytes: &[u8], error: &pem::Error) -> TlsFault {
+    if is_encrypted(bytes) {
+        return wrong(file, "holds a key with a password", Some(DECRYPT));
+    }
     if is_der(bytes) {
         return not_pem(file);
     }
     wrong(file, format!("cannot be read as PEM: {error}"), None)
+}
+
+/// Whether there is a key with a password, in the form of PKCS#8 or in the older one (RFC 1421).
+fn is_encrypted(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let marks = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
+    marks.iter().any(|mark| text.contains(mark))
 }
 
 fn not_pem(file: &Path) -> TlsFault {
