@@ -48,7 +48,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l interface -d '
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l retry -d 'Try again so often if the session cannot be opened and that may pass' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l retry-delay -d 'Pause always so long; 0 means pauses that double' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l retry-delay -d 'Pause always so long, or longer if the server asks for it; 0 means pauses that double' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l retry-max-time -d 'Begin no try later than this after the first; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s x -l proxy -d 'Go through this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http (without one), https, socks5 or socks5h; an empty one is no proxy' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s U -l proxy-user -d 'Log in at the proxy; without a colon, the password is asked for' -r
@@ -85,7 +85,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until -d 'End 
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until-regex -d 'End after a message in which this regular expression matches' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l idle -d 'End when nothing was received for so long (connect and send: from the end of input)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l duration -d 'End so long after the opening' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l max-message-size -d 'Refuse (exit 109) a message larger than this; 0 means no limit [default: 64M where messages must be held whole, such as --format jsonl; else none]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l close-code -d 'Close with this code' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l close-reason -d 'Close with this reason, at most 123 bytes' -r
@@ -145,7 +145,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l interface -d 'Go 
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l retry -d 'Try again so often if the session cannot be opened and that may pass' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l retry-delay -d 'Pause always so long; 0 means pauses that double' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l retry-delay -d 'Pause always so long, or longer if the server asks for it; 0 means pauses that double' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l retry-max-time -d 'Begin no try later than this after the first; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s x -l proxy -d 'Go through this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http (without one), https, socks5 or socks5h; an empty one is no proxy' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s U -l proxy-user -d 'Log in at the proxy; without a colon, the password is asked for' -r
@@ -182,7 +182,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until -d 'End aft
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until-regex -d 'End after a message in which this regular expression matches' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l idle -d 'End when nothing was received for so long (connect and send: from the end of input)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l duration -d 'End so long after the opening' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l max-message-size -d 'Refuse (exit 109) a message larger than this; 0 means no limit [default: 64M where messages must be held whole, such as --format jsonl; else none]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l close-code -d 'Close with this code' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l close-reason -d 'Close with this reason, at most 123 bytes' -r
@@ -242,7 +242,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l interface -d 'G
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l retry -d 'Try again so often if the session cannot be opened and that may pass' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l retry-delay -d 'Pause always so long; 0 means pauses that double' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l retry-delay -d 'Pause always so long, or longer if the server asks for it; 0 means pauses that double' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l retry-max-time -d 'Begin no try later than this after the first; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s x -l proxy -d 'Go through this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http (without one), https, socks5 or socks5h; an empty one is no proxy' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s U -l proxy-user -d 'Log in at the proxy; without a colon, the password is asked for' -r
@@ -275,7 +275,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until -d 'End a
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until-regex -d 'End after a message in which this regular expression matches' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l idle -d 'End when nothing was received for so long (connect and send: from the end of input)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l duration -d 'End so long after the opening' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l max-message-size -d 'Refuse (exit 109) a message larger than this; 0 means no limit [default: 64M where messages must be held whole, such as --format jsonl; else none]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l close-code -d 'Close with this code' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l close-reason -d 'Close with this reason, at most 123 bytes' -r

@@ -27,7 +27,7 @@ pub enum Failure {
     #[error(transparent)]
     Target(#[from] TargetError),
     /// The host has no address.
-    #[error("cannot resolve {}: {}", hop.named(.host), reason(.error))]
+    #[error("cannot resolve {host}: {}", reason(.error))]
     Resolve {
         /// The host's name.
         host: String,
@@ -122,6 +122,8 @@ pub enum TimeLimit {
         address: String,
         /// The limit.
         limit: Duration,
+        /// What was waited for.
+        missing: String,
     },
     /// `-m`.
     MaxTime(Duration),
@@ -132,8 +134,9 @@ pub enum TimeLimit {
 impl fmt::Display for TimeLimit {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            TimeLimit::Connect { address, limit } => {
-                write!(f, "{address} did not open a session within {}", duration(limit))
+            TimeLimit::Connect { address, limit, missing } => {
+                let limit = duration(limit);
+                write!(f, "{address} did not open a session within {limit}: {missing}")
             }
             TimeLimit::MaxTime(limit) => write!(f, "the run took longer than {}", duration(limit)),
             TimeLimit::Wait(what) => write!(f, "waited in vain: {what}"),
@@ -231,5 +234,7 @@ pub fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
         cause = inner;
     }
     let text = cause.to_string();
-    one_line(text.split(" (os error").next().unwrap_or(&text))
+    // The system's errors have a number, those of rustls an address with more about them.
+    let end = text.find(" (os error").or(text.find(": https://")).unwrap_or(text.len());
+    one_line(&text[..end])
 }

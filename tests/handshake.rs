@@ -378,6 +378,45 @@ fn a_command_line_that_is_wrong_ends_with_2() {
 }
 
 #[test]
+fn what_may_be_secret_is_in_no_error() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("headers").display().to_string();
+    std::fs::write(&file, "X: 1\nBearer secret: x\n").unwrap();
+    let from_file = format!("@{file}");
+    let cases: [(&[&str], i32, &str); 9] = [
+        (&["ws://me:secret@h/"], 2, "wspipe connect ws://(redacted)@h/"),
+        (&["listen", "ws://me:se#cret@h/"], 3, "malformed URL \"ws://(redacted)@h/\""),
+        (&["listen", "ws://me:se/cret@h:99999/"], 3, "(redacted)@h:99999"),
+        (&["listen", "-x", "http://me:se#cret@h:8", "ws://h/"], 3, "(redacted)@h:8"),
+        (
+            &["listen", "-H", "Authorization secret", "ws://h/"],
+            2,
+            "-H, number 1: there is no colon",
+        ),
+        (&["listen", "-H", "Bearer secret: x", "ws://h/"], 2, "is not a header's name"),
+        (&["listen", "-H", &from_file, "ws://h/"], 2, "headers, line 2: "),
+        (&["listen", "--proxy-header", "secret", "ws://h/"], 2, "--proxy-header, number 1: "),
+        (&["listen", "-E", "cert.pem:secret", "wss://h/"], 58, "cert.pem is given with a password"),
+    ];
+    for (args, code, says) in cases {
+        let output = run(args).output();
+        output.check(ends(code).saying(&[says]));
+        assert!(!output.says("cret"), "{}", output.report());
+    }
+}
+
+#[test]
+fn headers_come_from_stdin_too() {
+    let peer = Peer::start(|wire| {
+        wire.accept_with(&close(1000, ""));
+        wire.end();
+    });
+    run(["listen", "-H", "@-", &peer.url()]).stdin("X-A: 1\n\nX-B: 2\n").output().check(ends(0));
+    let seen = peer.seen();
+    assert_eq!((seen.header("X-A"), seen.header("X-B")), (Some("1".into()), Some("2".into())));
+}
+
+#[test]
 fn a_unix_socket_is_named_by_url_or_flag() {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("a socket").display().to_string();

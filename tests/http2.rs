@@ -106,7 +106,7 @@ fn where_there_is_no_http2_it_falls_back_or_insists() {
     let no_websocket = |peer: &Peer| secure(identity.clone(), true, false, peer);
     type Case<'a> = (&'a dyn Fn(&Peer) -> String, &'a str, i32, &'a str);
     let cases: [Case; 3] = [
-        (&no_http2, "the server does not speak HTTP/2", 35, "no application protocol"),
+        (&no_http2, "the server does not speak HTTP/2", 8, "does not speak HTTP/2"),
         (
             &no_websocket,
             "the server has no WebSocket over HTTP/2",

@@ -35,6 +35,16 @@ fn a_host_is_looked_for_where_the_flags_say() {
 }
 
 #[test]
+fn an_address_is_looked_for_elsewhere_too() {
+    let peer = saying_hello();
+    let port = peer.address.port();
+    let rule = format!("127.0.0.9:{port}:127.0.0.1");
+    let output = run(["listen", "--resolve", &rule, &format!("ws://127.0.0.9:{port}/")]).output();
+    output.check(ends(0).printing("hello\n"));
+    assert_eq!(peer.seen().header("Host"), Some(format!("127.0.0.9:{port}")));
+}
+
+#[test]
 fn a_family_can_be_asked_for() {
     let peer = saying_hello();
     let url = format!("ws://localhost:{}/", peer.address.port());

@@ -4,7 +4,7 @@ mod support;
 
 use std::net::SocketAddr;
 
-use support::{Authority, Manner, Peer, close, ends, front, run, text};
+use support::{Authority, Manner, Nobody, Peer, Two, close, ends, front, run, text, two};
 
 /// The proxy's user and password in Basic.
 const BASIC: &str = "Basic bWU6c2VjcmV0";
@@ -104,6 +104,20 @@ fn a_proxy_that_is_not_trusted_is_60_unless_it_may_be_anybody() {
     ]));
     let given = proxy(server.address);
     let args = ["listen", "--proxy-insecure", "-x", &given, "ws://inside/"];
+    run(args).output().check(ends(0).printing("hello\n"));
+}
+
+#[test]
+fn a_server_in_the_tunnel_may_speak_first() {
+    let server = saying_hello();
+    let inside = two(Two { extended: true, ..Two::default() }, server.address);
+    // What HTTP/2 says first comes in the packet of the proxy's answer.
+    let proxy = Peer::start(move |wire| {
+        wire.request();
+        wire.pass_on_after("HTTP/1.1 200 OK\r\n\r\n", inside);
+    });
+    let given = proxy.address.to_string();
+    let args = ["listen", "--http2-prior-knowledge", "-x", &given, "ws://inside/"];
     run(args).output().check(ends(0).printing("hello\n"));
 }
 
@@ -254,6 +268,13 @@ fn a_proxy_that_is_not_there_has_its_own_exit_codes() {
     let url = "ws://inside/";
     let output = run(["listen", "-x", "nosuch.invalid", url]).output();
     output.check(ends(5).saying(&["cannot resolve the proxy nosuch.invalid: "]));
-    let output = run(["listen", "-x", "127.0.0.1:9", url]).output();
-    output.check(ends(7).saying(&["cannot connect to the proxy 127.0.0.1:9: Connection refused"]));
+    let nobody = Nobody::refusing();
+    let proxy = nobody.address.to_string();
+    let output = run(["listen", "-x", &proxy, url]).output();
+    let says = format!("cannot connect to the proxy {proxy}: Connection refused\n  hint: nobody");
+    output.check(ends(7).saying(&[&says]));
+    let nobody = Nobody::hanging();
+    let proxy = nobody.address.to_string();
+    let output = run(["listen", "--connect-timeout", "200ms", "-x", &proxy, url]).output();
+    output.check(ends(28).saying(&["did not open a session within 200ms"]));
 }

@@ -218,6 +218,13 @@ fn the_heads_of_all_answers_go_to_a_file() {
     let stdout = output.stdout_text();
     assert!(stdout.starts_with("HTTP/1.1 101") && stdout.ends_with("\r\n\r\nhello\n"), "{stdout}");
 
+    let server = saying_hello();
+    let file = folder.path().join("messages").display().to_string();
+    let output = run(["listen", "-D", "-", "-o", &file, &server.url()]).output();
+    output.check(ends(0).with_stdout_checked_apart());
+    assert!(output.stdout_text().starts_with("HTTP/1.1 101"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "hello\n");
+
     let output = run(["listen", "-D", "/nosuch/file", "ws://127.0.0.1:9/"]).output();
     output.check(ends(23).saying(&["cannot write /nosuch/file: "]));
 }

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use support::{Peer, Run, Script, Wire, close, dies_by, ends, run, text};
+use support::{Nobody, Peer, Run, Script, Wire, close, dies_by, ends, run, text};
 
 fn hello(wire: &mut Wire) {
     wire.accept();
@@ -69,6 +69,17 @@ fn what_will_stay_is_tried_again_only_if_asked() {
 }
 
 #[test]
+fn a_connect_that_hangs_is_a_limit_that_is_reached() {
+    let nobody = Nobody::hanging();
+    let url = format!("ws://{}/", nobody.address);
+    let output = trying(&["listen", "--connect-timeout", "100ms", &url]).output();
+    output.check(
+        ends(28)
+            .saying(&["within 100ms: no connection; next try in 10ms, 2 left", "0 left after it"]),
+    );
+}
+
+#[test]
 fn a_server_that_is_not_up_yet_is_waited_for_if_asked() {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("socket");
@@ -113,7 +124,7 @@ fn the_server_says_when() {
 fn limits_are_for_each_try() {
     for limit in ["--connect-timeout", "-m"] {
         let peers = Peer::start_each(vec![Box::new(silent), Box::new(silent), Box::new(hello)]);
-        let output = trying(&["listen", limit, "0.3", &peers.url()]).case(limit).output();
+        let output = trying(&["listen", limit, "1", &peers.url()]).case(limit).output();
         output.check(ends(0).printing("hello\n").saying(&["next try in 10ms", "1 left"]));
     }
 }

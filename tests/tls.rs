@@ -108,7 +108,7 @@ fn k_trusts_anybody_but_not_another_key_than_the_pinned_one() {
     let output = run(["listen", "-k", "--pinnedpubkey", pin, &url]).output();
     output.check(ends(90).saying(&["is not the pinned one: it is sha256//"]));
     let said = String::from_utf8(output.stderr.clone()).unwrap();
-    let key = said.split("it is ").nth(1).unwrap().lines().next().unwrap();
+    let key = said.split("it is ").nth(1).unwrap().split(' ').next().unwrap();
 
     // The same key again, with a wrong one before it.
     let authority = Authority::new();
@@ -118,7 +118,7 @@ fn k_trusts_anybody_but_not_another_key_than_the_pinned_one() {
     let output = run(["listen", "-k", "--pinnedpubkey", key, &url]).output();
     let said = String::from_utf8(output.stderr.clone()).unwrap();
     output.check(ends(90).saying(&["is not the pinned one"]));
-    let key = said.split("it is ").nth(1).unwrap().lines().next().unwrap();
+    let key = said.split("it is ").nth(1).unwrap().split(' ').next().unwrap();
     let url = behind(again, "pinned");
     let pins = format!("{pin};{key}");
     run(["listen", "-k", "--pinnedpubkey", &pins, &url])
@@ -203,7 +203,7 @@ fn authorities_that_cannot_be_read_are_77() {
     let authority = Authority::new();
     authority.write("empty", "");
     for (file, says) in [
-        ("missing", "missing cannot be used: "),
+        ("missing", "missing cannot be read: "),
         ("empty", "empty has no certificate that can be trusted"),
     ] {
         let path = authority.path(file);
@@ -325,4 +325,40 @@ fn much_goes_through_both_ways() {
     let args = ["send", "-k", "-n", "100000", &url];
     run(args).stdin(&lines).output().check(ends(0).printing(&lines));
     peer.seen();
+}
+
+#[test]
+fn a_server_that_hangs_up_after_it_has_asked_who_we_are_is_35() {
+    let hanging_up = || {
+        server(|authority| Manner {
+            clients: Some(authority.der()),
+            hangs_up: true,
+            ..Manner::default()
+        })
+    };
+    let (url, _authority) = hanging_up();
+    let says = "hung up after it had asked for a certificate\n  hint: ";
+    let output = run(["listen", "-k", &url]).output();
+    output.check(ends(35).saying(&[says, "it wants to know who we are: --cert FILE"]));
+
+    let (url, authority) = hanging_up();
+    authority.sign("me", &["me"]);
+    let (certificate, key) = (authority.path("me.pem"), authority.path("me.key"));
+    let output = run(["listen", "-k", "-E", &certificate, "--key", &key, &url]).output();
+    output.check(ends(35).saying(&[says, "it may not accept ours"]));
+}
+
+#[test]
+fn a_variable_that_names_no_authorities_is_named() {
+    let run = run(["listen", "wss://127.0.0.1:9/"]).env("SSL_CERT_FILE", "/nosuch");
+    run.output().check(ends(77).saying(&["wspipe: /nosuch (SSL_CERT_FILE) cannot be used: "]));
+}
+
+#[test]
+fn a_given_certificate_that_names_no_host_is_told_so() {
+    let authority = Authority::new();
+    let identity = authority.self_signed("self", &[]);
+    let url = behind(identity, "never");
+    let output = run(["listen", "--cacert", &authority.path("self.pem"), &url]).output();
+    output.check(ends(60).saying(&["it is not for localhost", "it names no host at all"]));
 }

@@ -40,7 +40,7 @@ pub struct EndArgs {
           value_parser = values::positive_duration)]
     pub duration: Option<Duration>,
 
-    /// Fail (exit 28) when the whole run takes longer; 0 means no limit
+    /// Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit
     #[arg(short = 'm', long, value_name = "DURATION", help_heading = "Limits",
           value_parser = values::duration)]
     pub max_time: Option<Duration>,

@@ -58,11 +58,15 @@ pub struct NetworkArgs {
 
     /// Give up when the session is not open after so long, the answer to the upgrade included; 0
     /// means no limit
+    ///
+    /// Example: wspipe listen --connect-timeout 2.5 ws://localhost:9000/
     #[arg(long, value_name = "DURATION", default_value = "10s", help_heading = "Limits",
           value_parser = values::duration)]
     pub connect_timeout: Duration,
 
     /// Probe an idle TCP connection after so long
+    ///
+    /// Example: wspipe listen --keepalive-time 30s ws://localhost:9000/
     #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Keepalive",
           value_parser = values::positive_duration)]
     pub keepalive_time: Duration,

@@ -38,7 +38,7 @@ pub struct ProxyArgs {
     /// Send a header to the proxy, as -H does to the server. May be repeated
     ///
     /// Example: wspipe listen -x localhost:3128 --proxy-header 'X-Team: data' wss://www.example.org/
-    #[arg(long = "proxy-header", value_name = "HEADER", help_heading = "Proxy",
+    #[arg(long = "proxy-header", value_name = "HEADER|@FILE", help_heading = "Proxy",
           allow_hyphen_values = true, value_parser = super::request::secret)]
     pub proxy_headers: Vec<Secret>,
 

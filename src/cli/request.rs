@@ -105,8 +105,8 @@ pub struct RequestArgs {
     /// Go where the server says that it is: follow redirects (301, 302, 303, 307, 308)
     ///
     /// http:// and https:// are taken as ws:// and wss://. Another origin (scheme, host and port) is
-    /// told neither user nor token, nor what -b, -H Authorization and -H Cookie say; all other headers
-    /// go there too. Example: wspipe listen -L http://localhost:9000/
+    /// told neither user nor token, nor what -b, -H Authorization and -H Cookie say; all other headers, and
+    /// the certificate of --cert, go there too. Example: wspipe listen -L http://localhost:9000/
     #[arg(short = 'L', long, help_heading = "Request")]
     pub location: bool,
 

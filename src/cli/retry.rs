@@ -25,7 +25,7 @@ pub struct RetryArgs {
     )]
     pub retry: u64,
 
-    /// Pause always so long; 0 means pauses that double
+    /// Pause always so long, or longer if the server asks for it; 0 means pauses that double
     ///
     /// Example: wspipe send --retry 60 --retry-delay 500ms ws://localhost:9000/ hello
     #[arg(long, value_name = "DURATION", help_heading = "Retry", value_parser = values::duration)]

@@ -32,7 +32,8 @@ pub struct TlsArgs {
 
     /// Show this certificate to a server that asks for one: a PEM file, which may hold its key too
     ///
-    /// Those that have signed it follow it in the file. Example: wspipe send -E me.pem --key key.pem
+    /// Those that have signed it follow it in the file. A key with a password is not taken: openssl pkey
+    /// takes it off. Example: wspipe send -E me.pem --key key.pem
     /// wss://localhost:9443/ hello
     #[arg(short = 'E', long = "cert", value_name = "FILE", help_heading = "TLS")]
     pub certificate: Option<PathBuf>,

@@ -1,35 +1,37 @@
-//! `-D`: the heads of all answers, as they came.
+//! `-D`: the heads of all answers.
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use hyper::http::response;
 
 use crate::failure::Failure;
 use crate::handshake::status_line;
-use crate::session::Output;
+use crate::session::{Output, STDOUT};
 use crate::ui::header_name;
 
 /// Where they go.
 #[derive(Debug)]
 pub struct Dump {
     name: String,
-    /// None for stdout.
+    /// None where the messages go.
     file: Option<File>,
     /// Why it could not be written.
     error: Option<io::Error>,
 }
 
 impl Dump {
-    /// Opens a file for them; - is stdout.
+    /// Opens a file for them; - is stdout, where the messages go too unless they have a file.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn open(path: &Path) -> Result<Dump, Failure> {
+    pub fn open(path: &Path, messages_go_to_stdout: bool) -> Result<Dump, Failure> {
         let name = path.display().to_string();
         if name == "-" {
-            return Ok(Dump { name, file: None, error: None });
+            let apart = if messages_go_to_stdout { None } else { Some(stdout()?) };
+            return Ok(Dump { name, file: apart, error: None });
         }
         let file =
             File::create(path).map_err(|error| Failure::Output { name: name.clone(), error })?;
@@ -61,4 +63,13 @@ impl Dump {
         let error = self.error.take()?;
         Some(Failure::Output { name: self.name.clone(), error })
     }
+}
+
+/// Our stdout, to be written without a buffer.
+///
+/// # Errors
+/// There is none.
+pub fn stdout() -> Result<File, Failure> {
+    let stdout = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    stdout.map_err(|error| Failure::Output { name: STDOUT.into(), error })
 }

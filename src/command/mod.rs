@@ -71,7 +71,11 @@ impl Said {
 }
 
 fn carry_out(plan: Result<Plan, Failure>, said: &Said, start: Instant) -> Exit {
-    let run = plan.and_then(|plan| on_runtime(run::run(plan, said.voice, start)));
+    let run = plan.and_then(|plan| {
+        // Limits and times are not about whoever types a password.
+        let start = if plan.has_asked { Instant::now() } else { start };
+        on_runtime(run::run(plan, said.voice, start))
+    });
     run.unwrap_or_else(|failure| {
         let end = End::failed(failure);
         let format = said.write_out.as_deref();

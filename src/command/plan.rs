@@ -4,7 +4,6 @@
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _};
 use std::ops::RangeInclusive;
-use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -51,6 +50,8 @@ pub struct Plan {
     pub dump: Option<Dump>,
     /// `-b` and `-c`.
     pub cookies: Cookies,
+    /// Whether a password was asked for, which takes as long as it takes.
+    pub has_asked: bool,
 }
 
 /// What is opened, what is sent, and when it ends.
@@ -191,8 +192,9 @@ fn assemble(
     after_input: AfterInput,
 ) -> Result<Plan, Failure> {
     let write_out = output.write_out.as_deref().map(write_out).transpose()?;
-    let dump = output.dump_header.as_deref().map(Dump::open).transpose()?;
     let (output_name, destination, is_terminal) = open_output(output.output.as_deref())?;
+    let to_stdout = output_name == STDOUT;
+    let dump = output.dump_header.as_deref().map(|path| Dump::open(path, to_stdout)).transpose()?;
     let encoding = encoding(&printing, &output, is_terminal)?;
     let mut settings = settings(&end, after_input);
     if encoding.format == Format::Length {
@@ -201,6 +203,8 @@ fn assemble(
     let target = Target::parse(&request.url.0);
     let cookies = Cookies::of(&request, target.as_ref().ok())?;
     let retry = request.retry.rules();
+    let logins = [request.user.as_ref(), request.proxy.proxy_user.as_ref()];
+    let has_asked = logins.into_iter().flatten().any(|login| login.password.is_none());
     let how = how(request)?;
     let talk = Talk {
         target,
@@ -225,6 +229,7 @@ fn assemble(
         write_out,
         dump,
         cookies,
+        has_asked,
     })
 }
 
@@ -290,8 +295,7 @@ fn encoding(
 /// Where messages go: a name, the destination, and whether it is a terminal.
 fn open_output(path: Option<&Path>) -> Result<(String, Destination, bool), Failure> {
     let Some(path) = path.filter(|path| *path != "-") else {
-        let stdout = io::stdout().as_fd().try_clone_to_owned().map(File::from);
-        let stdout = stdout.map_err(|error| Failure::Output { name: STDOUT.into(), error })?;
+        let stdout = super::dump::stdout()?;
         let is_terminal = stdout.is_terminal();
         return Ok((STDOUT.to_owned(), Destination::Given(stdout), is_terminal));
     };

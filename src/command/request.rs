@@ -71,8 +71,8 @@ fn proxies(arguments: &ProxyArgs) -> Result<Proxies, Failure> {
 fn header_lines(flag: &str, given: &[Secret]) -> Result<Vec<HeaderLine>, Failure> {
     let mut lines = Vec::new();
     for (number, Secret(typed)) in given.iter().enumerate() {
-        match typed.strip_prefix('@').filter(|_| flag == "-H") {
-            Some(file) => header_file(file, &mut lines)?,
+        match typed.strip_prefix('@') {
+            Some(file) => header_file(flag, file, &mut lines)?,
             None => lines.push(header_line(typed, || format!("{flag}, number {}", number + 1))?),
         }
     }
@@ -83,14 +83,15 @@ fn header_lines(flag: &str, given: &[Secret]) -> Result<Vec<HeaderLine>, Failure
     Ok(lines)
 }
 
-fn header_file(file: &str, lines: &mut Vec<HeaderLine>) -> Result<(), Failure> {
+fn header_file(flag: &str, file: &str, lines: &mut Vec<HeaderLine>) -> Result<(), Failure> {
     let text = match file {
         "-" => io::read_to_string(io::stdin()),
         file => fs::read_to_string(file),
     };
-    let text = text.map_err(|error| Failure::ReadInput { name: format!("-H @{file}"), error })?;
+    let text =
+        text.map_err(|error| Failure::ReadInput { name: format!("{flag} @{file}"), error })?;
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
-        lines.push(header_line(line, || format!("-H @{file}, line {}", number + 1))?);
+        lines.push(header_line(line, || format!("{flag} @{file}, line {}", number + 1))?);
     }
     Ok(())
 }

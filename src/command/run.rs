@@ -234,8 +234,7 @@ impl Told<'_> {
                 }
             }
             Step::Redirected(to, _) => {
-                opening.url = to.url();
-                opening.steps = Steps::default();
+                *opening = Opening { url: to.url(), ..Opening::default() };
             }
             _ => {}
         }

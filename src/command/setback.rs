@@ -14,7 +14,8 @@ pub fn setback(failure: &Failure, now: SystemTime) -> Setback {
         Failure::Refused(refusal) | Failure::Proxy(ProxyFault::Refused { refusal, .. }) => {
             refused(refusal, now)
         }
-        Failure::Connect { is_up: false, .. } => Setback::ConnectionRefused,
+        Failure::Connect { is_up: false, .. }
+        | Failure::Proxy(ProxyFault::Socks { is_up: false, .. }) => Setback::ConnectionRefused,
         Failure::Tls(TlsFault::Identity { .. } | TlsFault::Authorities { .. }) => Setback::Own,
         Failure::Connect { .. }
         | Failure::Proxy(_)

@@ -15,7 +15,7 @@ use crate::handshake::{Pin, Pins, TlsOptions, TlsVersion};
 /// # Errors
 /// A combination that cannot be, or a file that cannot be read.
 pub fn tls_options(arguments: TlsArgs) -> Result<TlsOptions, Failure> {
-    let (ca_file, ca_folder) = authorities(arguments.cacert, arguments.capath);
+    let (ca_file, ca_folders, ca_by) = authorities(arguments.cacert, arguments.capath);
     let least = if arguments.tls13 { TlsVersion::Tls13 } else { TlsVersion::Tls12 };
     if arguments.tls_max.is_some_and(|most| most < least) {
         return Err(Failure::usage(
@@ -30,7 +30,8 @@ pub fn tls_options(arguments: TlsArgs) -> Result<TlsOptions, Failure> {
     };
     Ok(TlsOptions {
         ca_file,
-        ca_folder,
+        ca_folders,
+        ca_by,
         insecure: arguments.insecure,
         certificate: arguments.certificate,
         key: arguments.key,
@@ -44,28 +45,32 @@ pub fn tls_options(arguments: TlsArgs) -> Result<TlsOptions, Failure> {
 
 /// What is asked of TLS with a proxy.
 pub fn proxy_tls_options(arguments: &ProxyArgs) -> TlsOptions {
-    let (ca_file, ca_folder) = authorities(arguments.proxy_cacert.clone(), None);
+    let (ca_file, ca_folders, ca_by) = authorities(arguments.proxy_cacert.clone(), None);
     TlsOptions {
         ca_file,
-        ca_folder,
+        ca_folders,
+        ca_by,
         insecure: arguments.proxy_insecure,
         key_log: given("SSLKEYLOGFILE").is_some(),
         ..TlsOptions::default()
     }
 }
 
-/// The file and folder of the authorities: those of the flags, or of the environment.
-fn authorities(
-    file: Option<PathBuf>,
-    folder: Option<PathBuf>,
-) -> (Option<PathBuf>, Option<PathBuf>) {
+/// The file and folders of the authorities, those of the flags or of the environment, and the variable.
+type Trusted = (Option<PathBuf>, Vec<PathBuf>, Option<&'static str>);
+
+fn authorities(file: Option<PathBuf>, folder: Option<PathBuf>) -> Trusted {
     if file.is_some() || folder.is_some() {
-        return (file, folder);
+        return (file, folder.into_iter().collect(), None);
     }
-    match given("CURL_CA_BUNDLE") {
-        Some(file) => (Some(file), None),
-        None => (given("SSL_CERT_FILE"), given("SSL_CERT_DIR")),
+    if let Some(file) = given("CURL_CA_BUNDLE") {
+        return (Some(file), Vec::new(), Some("CURL_CA_BUNDLE"));
     }
+    let (file, folders) = (given("SSL_CERT_FILE"), given("SSL_CERT_DIR"));
+    let by = if file.is_some() { "SSL_CERT_FILE" } else { "SSL_CERT_DIR" };
+    // A list, as OpenSSL has it.
+    let folders = folders.iter().flat_map(env::split_paths).filter(|path| path != Path::new(""));
+    (file, folders.collect(), Some(by))
 }
 
 fn given(name: &str) -> Option<PathBuf> {

@@ -1,12 +1,14 @@
 //! Where a location is really looked for: other hosts, ports and addresses than the URL names, as
 //! curl's flags say. Nothing is resolved here.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use url::Host;
 
 use super::Location;
+use crate::output::escape::one_line;
 
 /// What the flags say about the way.
 #[derive(Clone, Debug, Default)]
@@ -106,13 +108,27 @@ impl Family {
     }
 }
 
+impl fmt::Display for Interface {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Interface::Address(address) => address.fmt(f),
+            Interface::Name(name) => f.write_str(&one_line(name)),
+        }
+    }
+}
+
 impl Interface {
     /// Reads an address or a name.
     ///
     /// # Errors
     /// Neither.
     pub fn parse(typed: &str) -> Result<Interface, String> {
-        let typed = typed.strip_prefix("if!").or(typed.strip_prefix("host!")).unwrap_or(typed);
+        if let Some(host) = typed.strip_prefix("host!") {
+            let address = host.trim_matches(['[', ']']).parse();
+            let address = address.map_err(|_| "after host! there is an address of this host")?;
+            return Ok(Interface::Address(address));
+        }
+        let typed = typed.strip_prefix("if!").unwrap_or(typed);
         if typed.is_empty() {
             return Err(
                 "it is the name of an interface, such as eth0, or an address of this host".into()
@@ -252,7 +268,7 @@ mod tests {
         assert_eq!(Interface::parse("if!eth0"), Ok(Interface::Name("eth0".into())));
         assert_eq!(Interface::parse("127.0.0.1"), Ok(address("127.0.0.1")));
         assert_eq!(Interface::parse("host![::1]"), Ok(address("::1")));
-        assert!(Interface::parse("").is_err());
+        assert!(Interface::parse("").is_err() && Interface::parse("host!eth0").is_err());
     }
 
     #[test]

@@ -97,6 +97,8 @@ pub enum ProxyFault {
         to: String,
         /// Its words.
         why: String,
+        /// Whether the server may be there: otherwise nobody listens.
+        is_up: bool,
         /// The way out, where it is known.
         hint: Option<&'static str>,
     },
@@ -126,7 +128,11 @@ impl ProxyFault {
 fn refused_hint(refusal: &Refusal, knew_us: bool) -> Option<String> {
     // 401 is the server's to say, but some proxies have no other word for a wrong password.
     if !matches!(refusal.status.as_u16(), 401 | 407) {
-        return Some("does it allow this host and port? --noproxy HOST goes without it".into());
+        let hint = match refusal.status.is_server_error() {
+            true => "it could not reach the server: is the name right, and does it listen there?",
+            false => "does it allow this host and port? --noproxy HOST goes without it",
+        };
+        return Some(hint.into());
     }
     let asked = refusal.headers.get_all("proxy-authenticate");
     let scheme = |value: &hyper::header::HeaderValue| {

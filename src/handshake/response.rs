@@ -78,7 +78,15 @@ impl HandshakeFault {
             HandshakeFault::NotHttp(_) | HandshakeFault::Cut(_) => {
                 Some("is there a WebSocket server at this address, and is it ws:// that it speaks?")
             }
-            _ => None,
+            HandshakeFault::Extension(_) => {
+                Some("it answers something that was not asked: another server, or one behind it?")
+            }
+            HandshakeFault::TooLarge => Some("is it a WebSocket server?"),
+            HandshakeFault::Upgrade(_)
+            | HandshakeFault::Connection(_)
+            | HandshakeFault::Accept(_) => {
+                Some("is it a WebSocket server, and does nothing on the way change its headers?")
+            }
         }
     }
 }

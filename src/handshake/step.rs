@@ -20,6 +20,8 @@ pub enum Step<'a> {
     Connected(SocketAddr),
     /// A Unix socket is connected.
     Attached(&'a Path),
+    /// This would be missing if the time were over now.
+    Awaiting(&'static str),
     /// TLS is spoken.
     Secured(Hop, &'a TlsInfo),
     /// A SOCKS proxy is asked for a tunnel to this host and port.

@@ -27,7 +27,9 @@ pub struct TlsOptions {
     /// `--cacert`, or what the environment has for it.
     pub ca_file: Option<PathBuf>,
     /// `--capath`, or what the environment has for it.
-    pub ca_folder: Option<PathBuf>,
+    pub ca_folders: Vec<PathBuf>,
+    /// The variable that names them, if one does.
+    pub ca_by: Option<&'static str>,
     /// `-k`: whoever answers is trusted.
     pub insecure: bool,
     /// `--cert`.
@@ -171,24 +173,40 @@ pub enum TlsFault {
         certificate: Option<Box<Certificate>>,
     },
     /// The authorities that are trusted.
-    #[error("{} {what}", file.display())]
+    #[error("{}{} {what}", file.display(), by.map(|by| format!(" ({by})")).unwrap_or_default())]
     Authorities {
         /// The file or folder.
         file: PathBuf,
+        /// The variable that names it, if one does.
+        by: Option<&'static str>,
         /// What is wrong with it.
         what: String,
     },
     /// The server's public key is not the one that was asked for.
-    #[error("the public key of {address} is not the pinned one: it is {key}")]
+    #[error("the public key of {address} is not the pinned one: it is {key}{}", described(.certificate))]
     Pinned {
         /// Host and port.
         address: String,
         /// The key, as `--pinnedpubkey` takes it.
         key: String,
+        /// The certificate, if it could be read.
+        certificate: Option<Box<Certificate>>,
     },
 }
 
 impl TlsFault {
+    /// The server has hung up after it had asked for a certificate, and got ours or none.
+    pub fn hung_up(address: String, got_ours: bool) -> TlsFault {
+        TlsFault::Handshake {
+            address,
+            reason: "the server hung up after it had asked for a certificate".into(),
+            hint: Some(match got_ours {
+                true => "it may not accept ours: --cert FILE, --key FILE",
+                false => "it wants to know who we are: --cert FILE, --key FILE",
+            }),
+        }
+    }
+
     /// The way out.
     pub fn hint(&self) -> Option<String> {
         match self {

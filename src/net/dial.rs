@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::task::{Context, Poll};
 use std::vec;
@@ -19,6 +19,35 @@ use url::Host;
 use super::{How, Stream};
 use crate::failure::{Failure, TimeLimit, root_cause};
 use crate::handshake::{Detours, Hop, Interface, Step};
+
+/// Who is dialled.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// A name or an address.
+    pub host: Host,
+    /// The port.
+    pub port: u16,
+    /// Whether it is a proxy.
+    pub hop: Hop,
+    /// The flag or variable that names it, if it is one.
+    pub by: Option<&'static str>,
+}
+
+impl End {
+    /// What messages call it, without its port.
+    fn name(&self) -> String {
+        self.hop.named(&self.host.to_string()) + &self.said_by()
+    }
+
+    /// The same with its port.
+    pub fn address(&self) -> String {
+        self.hop.named(&format!("{}:{}", self.host, self.port)) + &self.said_by()
+    }
+
+    fn said_by(&self) -> String {
+        self.by.map(|by| format!(" ({by})")).unwrap_or_default()
+    }
+}
 
 /// Connects to a Unix socket.
 ///
@@ -39,14 +68,8 @@ pub async fn attach(socket: &Path, tell: &mut dyn FnMut(Step)) -> Result<Stream,
 ///
 /// # Errors
 /// It has no address, or none answers.
-pub async fn dial(
-    (host, port): (&Host, u16),
-    hop: Hop,
-    how: &How,
-    tell: &mut dyn FnMut(Step),
-) -> Result<Stream, Failure> {
-    let address = hop.named(&format!("{host}:{port}"));
-    let addresses = resolve(host, port, &how.detours, hop).await?;
+pub async fn dial(end: &End, how: &How, tell: &mut dyn FnMut(Step)) -> Result<Stream, Failure> {
+    let addresses = resolve(end, &how.detours).await?;
     tell(Step::Resolved(&addresses));
     let mut connector = HttpConnector::new_with_resolver(Known(addresses));
     connector.enforce_http(false);
@@ -64,15 +87,20 @@ pub async fn dial(
     // A name in any case: the connector would not ask its resolver about an address.
     let uri = Uri::builder()
         .scheme("ws")
-        .authority(format!("known:{port}"))
+        .authority(format!("known:{}", end.port))
         .path_and_query("/")
         .build()
         .context("the port cannot be written in an authority")?;
+    let address = match &how.detours.interface {
+        None => end.address(),
+        Some(interface) => format!("{} from {interface}", end.address()),
+    };
     let stream = connector.call(uri).await.map_err(|error| {
         let kind = io_kind(&error);
         match how.limits.connect_timeout {
             Some(limit) if kind == Some(ErrorKind::TimedOut) => {
-                Failure::TimeLimit(TimeLimit::Connect { address, limit })
+                let missing = "no connection".into();
+                Failure::TimeLimit(TimeLimit::Connect { address, limit, missing })
             }
             _ => Failure::Connect {
                 address,
@@ -108,13 +136,10 @@ fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
 ///
 /// # Errors
 /// There is none, or none of the family that is asked for.
-pub async fn resolve(
-    host: &Host,
-    port: u16,
-    detours: &Detours,
-    hop: Hop,
-) -> Result<Vec<SocketAddr>, Failure> {
-    let failed = |error| Failure::Resolve { host: host.to_string(), hop, error };
+pub async fn resolve(end: &End, detours: &Detours) -> Result<Vec<SocketAddr>, Failure> {
+    let End { host, port, .. } = end;
+    let port = *port;
+    let failed = |error| Failure::Resolve { host: end.name(), hop: end.hop, error };
     let mut addresses: Vec<SocketAddr> = match (detours.resolve(host, port), host) {
         (Some(known), _) => known,
         (None, Host::Ipv4(address)) => vec![(IpAddr::V4(*address), port).into()],
@@ -124,6 +149,12 @@ pub async fn resolve(
         }
     };
     addresses.retain(|address| detours.allows(address));
+    if addresses.is_empty() && *host == Host::Domain("localhost".to_owned()) {
+        // It has both addresses, whatever a file of the system says (RFC 6761 section 6.3).
+        let both: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        addresses.extend(both.map(|address| SocketAddr::from((address, port))));
+        addresses.retain(|address| detours.allows(address));
+    }
     if addresses.is_empty() {
         let family = detours.family.map(|family| format!("{} ", family.name()));
         let what = format!("it has no {}address", family.unwrap_or_default());

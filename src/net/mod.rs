@@ -5,16 +5,16 @@ mod answer;
 mod dial;
 mod http2;
 mod proxy;
+mod route;
 mod stream;
 mod tls;
 mod upgrade;
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use bytes::Bytes;
 use hyper::header::HeaderMap;
-use url::Host;
 
 pub use dial::listen;
 pub use stream::Stream;
@@ -22,11 +22,10 @@ pub use upgrade::{ServerSide, accept};
 
 use crate::failure::{Failure, TimeLimit};
 use crate::handshake::{
-    Accepted, Detours, HandshakeFault, Hop, Jar, Location, Proxies, Proxy, ProxyKind, Redirects,
-    Request, Route, Step, TlsOptions, leads_to,
+    Accepted, Detours, HandshakeFault, Hop, Jar, Location, Proxies, Redirects, Request, Step,
+    TlsFault, TlsOptions, leads_to,
 };
 use answer::{Answer, Rest};
-use tls::Tls;
 
 /// How a server is reached, and what it is asked.
 #[derive(Clone, Debug)]
@@ -112,14 +111,32 @@ pub async fn open(
     jar: Option<&mut Jar>,
     tell: &mut dyn FnMut(Step),
 ) -> Result<Opened, Failure> {
-    let asking = follow(location, how, jar, tell);
+    let missing = Cell::new("no address");
+    let mut tell = |step: Step| {
+        if let Some(next) = missing_after(&step) {
+            missing.set(next);
+        }
+        tell(step);
+    };
+    let asking = follow(location, how, jar, &mut tell);
     let (answer, asked) = match how.limits.connect_timeout {
         None => asking.await?,
         Some(limit) => tokio::time::timeout(limit, asking).await.map_err(|_| {
-            Failure::TimeLimit(TimeLimit::Connect { address: location.address(), limit })
+            let (address, missing) = (location.address(), missing.get().to_owned());
+            Failure::TimeLimit(TimeLimit::Connect { address, limit, missing })
         })??,
     };
     answer.settle(&asked).await
+}
+
+/// What is waited for after a step.
+fn missing_after(step: &Step) -> Option<&'static str> {
+    Some(match step {
+        Step::Route(_) | Step::Redirected(..) => "no address",
+        Step::Resolved(_) => "no connection",
+        Step::Awaiting(what) => what,
+        _ => return None,
+    })
 }
 
 /// Asks, and goes on to where a redirect leads; the last answer, and the headers that it answers.
@@ -184,99 +201,27 @@ async fn ask_by(
     how: &How,
     tell: &mut dyn FnMut(Step),
 ) -> Result<Answer, Failure> {
-    let (stream, agreed_on_two) = connect(location, how, http, tell).await?;
-    let speaks_two = agreed_on_two || http == Http::Two && !location.secure;
-    if speaks_two {
-        let (parts, tunnel) = http2::ask(stream, location, headers, tell).await?;
-        return Ok(Answer { parts, rest: Rest::Two(Box::new(tunnel)) });
-    }
+    let way = route::connect(location, how, http, tell).await?;
+    let speaks_two = way.agreed_on_two || http == Http::Two && !location.secure;
     match http {
+        _ if speaks_two => {}
         Http::One => {}
         Http::OfferTwo => tell(Step::Fallback(&HandshakeFault::NoHttp2.to_string())),
         Http::Two => return Err(HandshakeFault::NoHttp2.into()),
     }
-    let (parts, body) = upgrade::ask(stream, location, headers, tell).await?;
-    Ok(Answer { parts, rest: Rest::One(body) })
-}
-
-/// A stream to the server: through a proxy if one leads there, with TLS if the URL asks for it; and
-/// whether HTTP/2 was agreed on.
-async fn connect(
-    location: &Location,
-    how: &How,
-    http: Http,
-    tell: &mut dyn FnMut(Step),
-) -> Result<(Stream, bool), Failure> {
-    let route = match how.detours.socket(location) {
-        Some(_) => Route::Direct,
-        None => how.proxies.route(location)?,
+    tell(Step::Awaiting("no answer to the upgrade"));
+    let answer = if speaks_two {
+        let answer = http2::ask(way.stream, location, headers, tell).await;
+        answer.map(|(parts, tunnel)| Answer { parts, rest: Rest::Two(Box::new(tunnel)) })
+    } else {
+        let answer = upgrade::ask(way.stream, location, headers, tell).await;
+        answer.map(|(parts, body)| Answer { parts, rest: Rest::One(body) })
     };
-    tell(Step::Route(&route));
-    let proxy = match &route {
-        Route::Through { proxy, .. } => Some(proxy),
-        _ => None,
-    };
-    let proxy_tls = proxy.filter(|proxy| proxy.kind == ProxyKind::Https);
-    let proxy_tls = proxy_tls.map(|proxy| (proxy.host.clone(), proxy.authority()));
-    let server_tls = location.secure.then(|| (location.host.clone(), location.address()));
-    // Certificates are read while the name is resolved; what is wrong with them is told first.
-    let prepared = async {
-        tokio::try_join!(
-            prepare(proxy_tls, Hop::Proxy, &how.proxy_tls, Http::One),
-            prepare(server_tls, Hop::Server, &how.tls, http),
-        )
-    };
-    let dialled = async { Ok(dial(location, proxy, how, tell).await) };
-    let ((proxy_tls, server_tls), stream) = tokio::try_join!(prepared, dialled)?;
-    let (mut stream, _) = secure(stream?, Hop::Proxy, proxy_tls, tell).await?;
-    if let Some(proxy) = proxy {
-        let (host, port) = how.detours.connect_to(&location.host, location.port);
-        stream = proxy::tunnel(stream, proxy, (&host, port), how, tell).await?;
-    }
-    secure(stream, Hop::Server, server_tls, tell).await
-}
-
-/// Connects to whoever comes first on the way.
-async fn dial(
-    location: &Location,
-    proxy: Option<&Proxy>,
-    how: &How,
-    tell: &mut dyn FnMut(Step),
-) -> Result<Stream, Failure> {
-    match (how.detours.socket(location), proxy) {
-        (Some(socket), _) => dial::attach(socket, tell).await,
-        (None, Some(proxy)) => dial::dial((&proxy.host, proxy.port), Hop::Proxy, how, tell).await,
-        (None, None) => {
-            let (host, port) = how.detours.connect_to(&location.host, location.port);
-            dial::dial((&host, port), Hop::Server, how, tell).await
+    answer.map_err(|failure| match failure {
+        // With TLS 1.3 a server may answer a certificate, or none, by hanging up.
+        Failure::Handshake(HandshakeFault::Cut(_)) if way.was_asked_who_we_are => {
+            TlsFault::hung_up(location.address(), how.tls.certificate.is_some()).into()
         }
-    }
-}
-
-/// Makes ready for TLS with a host, if it is to be spoken.
-async fn prepare(
-    with: Option<(Host, String)>,
-    hop: Hop,
-    options: &TlsOptions,
-    http: Http,
-) -> Result<Option<Tls>, Failure> {
-    let Some((host, address)) = with else { return Ok(None) };
-    let options = options.clone();
-    let prepared = move || Tls::prepare(&host, &hop.named(&address), hop, &options, http);
-    let prepared =
-        tokio::task::spawn_blocking(prepared).await.context("TLS cannot be made ready")?;
-    prepared.map(Some)
-}
-
-/// Speaks TLS over a stream, if it is to be spoken; whether HTTP/2 was agreed on.
-async fn secure(
-    stream: Stream,
-    hop: Hop,
-    tls: Option<Tls>,
-    tell: &mut dyn FnMut(Step),
-) -> Result<(Stream, bool), Failure> {
-    let Some(tls) = tls else { return Ok((stream, false)) };
-    let (stream, info) = tls.connect(stream).await?;
-    tell(Step::Secured(hop, &info));
-    Ok((stream, info.protocol.as_deref() == Some("h2")))
+        failure => failure,
+    })
 }

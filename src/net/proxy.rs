@@ -10,8 +10,9 @@ use tokio_socks::tcp::Socks5Stream;
 use url::Host;
 
 use super::answer::{Answer, Rest};
+use super::dial::{self, End};
 use super::upgrade::{http1, into_stream};
-use super::{How, Stream, dial};
+use super::{How, Stream};
 use crate::failure::{Failure, root_cause};
 use crate::handshake::{Credentials, Hop, Proxy, ProxyFault, ProxyKind, Step};
 
@@ -30,7 +31,8 @@ pub async fn tunnel(
     let stream = match proxy.kind {
         ProxyKind::Http | ProxyKind::Https => connect(stream, proxy, &to, how, tell).await?,
         ProxyKind::Socks5 => {
-            let addresses = dial::resolve(host, port, &how.detours, Hop::Server).await?;
+            let end = End { host: host.clone(), port, hop: Hop::Server, by: None };
+            let addresses = dial::resolve(&end, &how.detours).await?;
             tell(Step::Tunnelling(&addresses[0].to_string()));
             socks(stream, proxy, TargetAddr::Ip(addresses[0]), to.clone()).await?
         }
@@ -127,5 +129,6 @@ fn socks_fault(proxy: &Proxy, to: String, error: &tokio_socks::Error) -> ProxyFa
             return ProxyFault::Broken { proxy: proxy.to_string(), why };
         }
     };
-    ProxyFault::Socks { proxy: proxy.to_string(), to, why: why.into(), hint }
+    let is_up = !matches!(error, E::ConnectionRefused);
+    ProxyFault::Socks { proxy: proxy.to_string(), to, why: why.into(), is_up, hint }
 }

@@ -21,7 +21,7 @@ use super::stream::Asking;
 use super::tls::handshake_fault;
 use super::{Opened, Stream};
 use crate::failure::{Failure, root_cause};
-use crate::handshake::{self, HandshakeFault, Location, Step};
+use crate::handshake::{self, HandshakeFault, Hop, Location, Step};
 
 /// Headers that an answer may have.
 const MAX_HEADERS: usize = 1000;
@@ -83,7 +83,7 @@ pub async fn http1(
 /// its own part of the handshake.
 pub fn refused_by_tls(location: &Location, error: &io::Error) -> Option<Failure> {
     let is_of_tls = error.get_ref()?.is::<rustls::Error>();
-    is_of_tls.then(|| handshake_fault(location.address(), error).into())
+    is_of_tls.then(|| handshake_fault(location.address(), Hop::Server, error).into())
 }
 
 fn fault(error: hyper::Error) -> HandshakeFault {

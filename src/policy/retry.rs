@@ -53,11 +53,11 @@ impl Retry {
                 1u32.checked_shl(u32::try_from(made).unwrap_or(u32::MAX)).unwrap_or(u32::MAX);
             Duration::from_secs(1).saturating_mul(factor).min(LONGEST)
         };
-        let asked = match setback {
-            Setback::Passing(asked) => asked,
-            _ => None,
+        let pause = match setback {
+            // Neither the server nor who runs this is to wait for less than they ask.
+            Setback::Passing(Some(asked)) => asked.max(self.delay.unwrap_or_default()),
+            _ => self.delay.unwrap_or_else(doubled),
         };
-        let pause = asked.or(self.delay).unwrap_or_else(doubled);
         let is_in_time = self
             .max_time
             .is_none_or(|max| since_first.checked_add(pause).is_some_and(|at| at <= max));
@@ -109,7 +109,8 @@ mod tests {
                 "{made}"
             );
             assert_eq!(fixed.pause(Passing(None), made, Duration::ZERO), Some(SECOND * 7));
-            assert_eq!(fixed.pause(asked, made, Duration::ZERO), Some(SECOND * 3));
+            assert_eq!(retry.pause(asked, made, Duration::ZERO), Some(SECOND * 3));
+            assert_eq!(fixed.pause(asked, made, Duration::ZERO), Some(SECOND * 7));
         }
     }
 

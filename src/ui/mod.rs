@@ -2,6 +2,7 @@
 //! on a line that begins with our own text.
 
 mod closing;
+mod opening;
 mod password;
 mod progress;
 mod write_out;
@@ -9,16 +10,15 @@ mod write_out;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use hyper::Version;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
-
 pub use closing::{closing_line, signal_name};
+pub use opening::header_name;
+use opening::{answered, asked, push_headers, way};
 pub use password::{NoPassword, ask_password};
 pub use progress::{Counts, show_progress};
 pub use write_out::{Facts, WriteOut};
 
 use crate::failure::{Failure, duration};
-use crate::handshake::{ProxyFault, Refusal, Route, Step, TlsInfo, status_line};
+use crate::handshake::{ProxyFault, Refusal, Step};
 use crate::output::escape::{self, Layout};
 
 /// Bytes of a refusal's body that are shown without `-v`.
@@ -119,42 +119,16 @@ impl Voice {
         if let Step::Fallback(why) = step {
             return self.warning(&format!("going on with HTTP/1.1 in place of HTTP/2: {why}"));
         }
-        if !(self.verbose || self.shows_answer() && matches!(step, Step::Answered(..))) {
-            return String::new();
-        }
-        let mut text = match step {
-            Step::Fallback(_) | Step::Route(Route::Direct) => return String::new(),
-            Step::Route(Route::Excluded { by }) => format!("* no proxy for this host ({by})"),
-            Step::Route(Route::Through { proxy, by }) => format!("* proxy {proxy} ({by})"),
-            Step::Resolved(addresses) => {
-                let list: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-                format!("* resolved to {}", list.join(", "))
-            }
-            Step::Connected(peer) => format!("* connected to {peer}"),
-            Step::Attached(socket) => {
-                format!("* connected to {}", escape::one_line(&socket.display().to_string()))
-            }
-            Step::Secured(_, info) => secured(info),
-            Step::Tunnelling(to) => format!("* SOCKS 5: a tunnel to {to}, please"),
-            Step::Tunnelled(to) => format!("* the proxy has opened a tunnel to {to}"),
-            Step::Redirected(to, false) => format!("* redirected to {}", to.url()),
-            Step::Redirected(to, true) => format!(
-                "* redirected to {}, another origin: what says who we are at the first is not told there",
-                to.url()
-            ),
-            Step::Asked(line, version, headers) => {
-                let mut text = format!("> {line}");
-                push_headers(&mut text, '>', headers, *version);
-                text
-            }
-            Step::Answered(_, parts) => {
-                let mut text = format!("< {}", escape::one_line(&status_line(parts)));
-                push_headers(&mut text, '<', &parts.headers, parts.version);
-                text
-            }
+        let shown = match step {
+            Step::Asked(line, version, headers) if self.verbose => asked(line, *version, headers),
+            Step::Answered(_, parts) if self.shows_answer() => answered(parts),
+            step if self.verbose => match way(step) {
+                Some(text) => text,
+                None => return String::new(),
+            },
+            _ => return String::new(),
         };
-        text.push('\n');
-        text
+        shown + "\n"
     }
 
     fn refusal(self, refusal: &Refusal) -> String {
@@ -175,57 +149,4 @@ impl Voice {
         }
         text
     }
-}
-
-fn secured(info: &TlsInfo) -> String {
-    let protocol = info.protocol.as_deref().map(|name| format!(", {}", escape::one_line(name)));
-    let mut text = format!("* {}, {}", info.version, info.cipher);
-    text.push_str(&protocol.unwrap_or_default());
-    for (depth, certificate) in info.chain.iter().enumerate() {
-        text.push_str(&format!("\n* certificate {depth}: {certificate}"));
-    }
-    text.push_str(match info.verified {
-        true => "\n* the certificate is trusted",
-        false => "\n* the certificate is not verified (-k)",
-    });
-    text
-}
-
-/// A header's name as it goes over the wire: HTTP/2 has them in lower case (RFC 9113 section 8.2).
-pub fn header_name(name: &HeaderName, version: Version) -> String {
-    let name = name.as_str();
-    if version == Version::HTTP_2 {
-        return name.to_owned();
-    }
-    let capital = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
-    let words: Vec<_> = name
-        .split('-')
-        .map(|word| if word.is_empty() { String::new() } else { capital(word) })
-        .collect();
-    words.join("-")
-}
-
-/// A cookie's name and attributes; its value opens doors.
-fn push_set_cookie(text: &mut String, value: &[u8]) {
-    let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
-    let (pair, attributes) = value.split_at(end);
-    if let Some(at) = pair.iter().position(|byte| *byte == b'=') {
-        escape::bytes(text, &pair[..=at], Layout::OneLine);
-    }
-    text.push_str("(redacted)");
-    escape::bytes(text, attributes, Layout::OneLine);
-}
-
-fn push_headers(text: &mut String, mark: char, headers: &HeaderMap, version: Version) {
-    for (name, value) in headers {
-        text.push_str(&format!("\n{mark} {}: ", header_name(name, version)));
-        if value.is_sensitive() {
-            text.push_str("(redacted)");
-        } else if name == SET_COOKIE {
-            push_set_cookie(text, value.as_bytes());
-        } else {
-            escape::bytes(text, HeaderValue::as_bytes(value), Layout::OneLine);
-        }
-    }
-    text.push_str(&format!("\n{mark}"));
 }

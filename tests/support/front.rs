@@ -37,6 +37,8 @@ pub struct Identity {
 pub struct Manner {
     /// Clients need a certificate of this authority.
     pub clients: Option<CertificateDer<'static>>,
+    /// Clients are asked for one of it, and whoever they are, it hangs up.
+    pub hangs_up: bool,
     /// Only this version.
     pub version: Option<&'static rustls::SupportedProtocolVersion>,
 }
@@ -138,6 +140,8 @@ pub fn front(identity: Identity, manner: Manner, peer: SocketAddr) -> SocketAddr
             let mut roots = RootCertStore::empty();
             roots.add(authority).unwrap();
             let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+            let verifier =
+                if manner.hangs_up { verifier.allow_unauthenticated() } else { verifier };
             builder.with_client_cert_verifier(verifier.build().unwrap())
         }
     };
@@ -152,6 +156,9 @@ pub fn front(identity: Identity, manner: Manner, peer: SocketAddr) -> SocketAddr
             let pass_on = async {
                 let (stream, _) = listener.accept().await?;
                 let mut outside = acceptor.accept(stream).await?;
+                if manner.hangs_up {
+                    return Ok((0, 0));
+                }
                 let mut inside = TcpStream::connect(peer).await?;
                 tokio::io::copy_bidirectional(&mut outside, &mut inside).await
             };

@@ -6,6 +6,7 @@
 
 mod frame;
 mod front;
+mod nobody;
 mod output;
 mod peer;
 mod run;
@@ -17,6 +18,7 @@ pub use frame::{
     header, ping, pong, text,
 };
 pub use front::{Authority, Identity, Manner, front};
+pub use nobody::Nobody;
 pub use output::{Output, Wanted, dies_by, ends};
 pub use peer::{Message, Peer, Peers, Script, Seen, Wire};
 pub use run::{Run, Running, run};

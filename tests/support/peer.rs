@@ -218,8 +218,21 @@ impl Wire {
 
     /// Passes everything on, both ways, until both sides have ended.
     pub fn pass_on(&mut self, to: SocketAddr) {
-        let mut outside = self.stream();
+        self.pass_on_between(TcpStream::connect(to).expect("the other side"));
+    }
+
+    /// The same after this answer, which goes out together with what the other side says first.
+    pub fn pass_on_after(&mut self, answer: &str, to: SocketAddr) {
         let mut inside = TcpStream::connect(to).expect("the other side");
+        inside.set_read_timeout(Some(DEADLINE)).unwrap();
+        let mut first = [0; 1024];
+        let size = inside.read(&mut first).expect("the other side speaks first");
+        self.send([answer.as_bytes(), &first[..size]].concat());
+        self.pass_on_between(inside);
+    }
+
+    fn pass_on_between(&mut self, mut inside: TcpStream) {
+        let mut outside = self.stream();
         let (mut from_inside, mut to_outside) = (inside.try_clone().unwrap(), self.stream());
         let back = thread::spawn(move || {
             // How it ends is the program's to tell.

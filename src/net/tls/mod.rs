@@ -18,9 +18,12 @@ use tokio_rustls::TlsConnector;
 use url::Host;
 
 use super::Http;
+use super::dial::End;
 use super::stream::{Asking, Stream};
 use crate::failure::{Failure, root_cause};
-use crate::handshake::{Certificate, Hop, TlsFault, TlsInfo, TlsOptions, TlsVersion};
+use crate::handshake::{
+    Certificate, HandshakeFault, Hop, TlsFault, TlsInfo, TlsOptions, TlsVersion,
+};
 use verifier::{Verifier, Wrong};
 
 /// Everything that is made before there is a connection.
@@ -28,34 +31,32 @@ use verifier::{Verifier, Wrong};
 pub struct Tls {
     config: Arc<ClientConfig>,
     verifier: Arc<Verifier>,
+    asked: Arc<identity::Asked>,
     name: ServerName<'static>,
     address: String,
     hop: Hop,
+    http: Http,
 }
 
 impl Tls {
-    /// Makes ready for TLS with a host, which messages call by `address`: reads certificates and keys,
-    /// which may take some milliseconds.
+    /// Makes ready for TLS with someone: reads certificates and keys, which may take some milliseconds.
     ///
     /// # Errors
     /// What is wrong with a file.
-    pub fn prepare(
-        host: &Host,
-        address: &str,
-        hop: Hop,
-        options: &TlsOptions,
-        http: Http,
-    ) -> Result<Tls, Failure> {
+    pub fn prepare(with: &End, options: &TlsOptions, http: Http) -> Result<Tls, Failure> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = Arc::new(Verifier::new(options, &provider)?);
-        let name = server_name(host, options)?;
+        let name = server_name(&with.host, options)?;
         let mut config = config(options, provider, Arc::clone(&verifier))?;
         config.alpn_protocols = match http {
             Http::One => vec![b"http/1.1".to_vec()],
             Http::OfferTwo => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
             Http::Two => vec![b"h2".to_vec()],
         };
-        Ok(Tls { config: Arc::new(config), verifier, name, address: address.to_owned(), hop })
+        let asked = identity::Asked::instead_of(&config.client_auth_cert_resolver);
+        config.client_auth_cert_resolver = Arc::clone(&asked) as _;
+        let config = Arc::new(config);
+        Ok(Tls { config, verifier, asked, name, address: with.address(), hop: with.hop, http })
     }
 
     /// Speaks TLS over `stream`.
@@ -68,6 +69,11 @@ impl Tls {
         let stream = connected.map_err(|error| self.fault(&error))?;
         let info = self.info(stream.get_ref().1);
         Ok((Stream::Tls(Box::new(stream)), info))
+    }
+
+    /// Whether the other side has asked who we are.
+    pub fn was_asked(&self) -> bool {
+        self.asked.was()
     }
 
     fn info(&self, session: &rustls::ClientConnection) -> TlsInfo {
@@ -87,15 +93,24 @@ impl Tls {
         }
     }
 
-    fn fault(&self, error: &io::Error) -> TlsFault {
+    fn fault(&self, error: &io::Error) -> Failure {
+        if self.http == Http::Two && alert(error) == Some(AlertDescription::NoApplicationProtocol) {
+            return HandshakeFault::NoHttp2.into();
+        }
+        self.fault_of_tls(error).into()
+    }
+
+    fn fault_of_tls(&self, error: &io::Error) -> TlsFault {
         let address = self.address.clone();
         match self.verifier.wrong() {
             Some(Wrong::Untrusted { why, certificate }) => {
                 let (hop, certificate) = (self.hop, certificate.map(Box::new));
                 TlsFault::Untrusted { address, hop, why, certificate }
             }
-            Some(Wrong::Key(key)) => TlsFault::Pinned { address, key },
-            None => handshake_fault(address, error),
+            Some(Wrong::Key { key, certificate }) => {
+                TlsFault::Pinned { address, key, certificate: certificate.map(Box::new) }
+            }
+            None => handshake_fault(address, self.hop, error),
         }
     }
 }
@@ -142,13 +157,27 @@ fn config(
     Ok(config)
 }
 
+/// The alert that ended TLS, if one did.
+fn alert(error: &io::Error) -> Option<AlertDescription> {
+    match error.get_ref()?.downcast_ref()? {
+        rustls::Error::AlertReceived(alert) => Some(*alert),
+        _ => None,
+    }
+}
+
 /// What an error means that came before the upgrade was answered.
-pub fn handshake_fault(address: String, error: &io::Error) -> TlsFault {
+pub fn handshake_fault(address: String, hop: Hop, error: &io::Error) -> TlsFault {
     use rustls::Error as E;
     let of_tls = error.get_ref().and_then(|inner| inner.downcast_ref::<E>());
     let hint = match of_tls {
+        Some(E::InvalidMessage(_)) if hop == Hop::Proxy => {
+            Some("what answers does not speak TLS: is it an http:// proxy?")
+        }
         Some(E::InvalidMessage(_)) => {
             Some("what answers does not speak TLS: is it a ws:// server?")
+        }
+        Some(E::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
+            Some("it does not speak HTTP/1.1; over HTTP/2, if it has WebSocket there, by --http2")
         }
         Some(E::AlertReceived(AlertDescription::CertificateRequired)) => {
             Some("the server wants to know who we are: --cert FILE, --key FILE")
@@ -166,9 +195,6 @@ pub fn handshake_fault(address: String, error: &io::Error) -> TlsFault {
         | Some(E::PeerIncompatible(_)) => Some(
             "TLS 1.2 and 1.3 are spoken here; does --tls-max or --tlsv1.3 exclude the server's?",
         ),
-        Some(E::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
-            Some("it does not speak HTTP/2: without --http2-prior-knowledge, HTTP/1.1 is spoken")
-        }
         Some(E::AlertReceived(AlertDescription::UnrecognisedName)) => {
             Some("the server does not know this name: another one with --tls-server-name")
         }

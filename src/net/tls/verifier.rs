@@ -39,8 +39,13 @@ pub enum Wrong {
         /// What it says.
         certificate: Option<Certificate>,
     },
-    /// It has this key, which was not pinned.
-    Key(String),
+    /// It has a key that was not pinned.
+    Key {
+        /// The key, as `--pinnedpubkey` takes it.
+        key: String,
+        /// What the certificate says.
+        certificate: Option<Certificate>,
+    },
 }
 
 impl Verifier {
@@ -81,7 +86,7 @@ impl Verifier {
     /// certificate that a server uses as its own is none that webpki takes, and people make many.
     fn is_given(&self, server: &CertificateDer, name: &ServerName, now: UnixTime) -> bool {
         let named = ParsedCertificate::try_from(server);
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs());
+        let now = time(now);
         self.given.iter().any(|given| given == server)
             && named.is_ok_and(|parsed| verify_server_name(&parsed, name).is_ok())
             && Certificate::parse(server).is_some_and(|certificate| certificate.is_valid_at(now))
@@ -96,9 +101,10 @@ impl Verifier {
         if self.pins.contains(&key) {
             return Ok(());
         }
-        let shown = format!("sha256//{}", BASE64.encode(key.0));
+        let key = format!("sha256//{}", BASE64.encode(key.0));
+        let certificate = Certificate::parse(server);
         let error = CertificateError::ApplicationVerificationFailure;
-        Err(self.refuse(Wrong::Key(shown), error.into()))
+        Err(self.refuse(Wrong::Key { key, certificate }, error.into()))
     }
 }
 
@@ -116,7 +122,10 @@ impl ServerCertVerifier for Verifier {
             && !self.is_given(server, name, now)
         {
             let certificate = Certificate::parse(server);
-            let why = distrust(&error, name, certificate.as_ref());
+            let why = match self.given.contains(server) {
+                true => distrust_of_given(certificate.as_ref(), name, now),
+                false => distrust(&error, name, certificate.as_ref()),
+            };
             return Err(self.refuse(Wrong::Untrusted { why, certificate }, error));
         }
         self.check_pins(server)?;
@@ -148,6 +157,23 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
+fn time(at: UnixTime) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(at.as_secs())
+}
+
+/// What is wrong with one that was given by hand: nothing but its time and its names can be.
+fn distrust_of_given(
+    certificate: Option<&Certificate>,
+    name: &ServerName,
+    now: UnixTime,
+) -> Distrust {
+    match certificate {
+        Some(certificate) if certificate.validity.1 < time(now) => Distrust::Expired,
+        Some(certificate) if certificate.validity.0 > time(now) => Distrust::NotYetValid,
+        _ => Distrust::OtherName(name.to_str().into_owned()),
+    }
+}
+
 fn distrust(error: &Error, name: &ServerName, certificate: Option<&Certificate>) -> Distrust {
     use CertificateError as E;
     let Error::InvalidCertificate(error) = error else { return Distrust::Other(error.to_string()) };
@@ -160,6 +186,10 @@ fn distrust(error: &Error, name: &ServerName, certificate: Option<&Certificate>)
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => Distrust::Purpose,
         _ if certificate.is_some_and(Certificate::is_self_signed) => Distrust::SelfSigned,
         E::UnknownIssuer => Distrust::UnknownIssuer,
+        // webpki has no word for it.
+        other if format!("{other:?}").contains("UnsupportedCertVersion") => {
+            Distrust::Other("it is of an old version of X.509".into())
+        }
         other => Distrust::Other(other.to_string()),
     }
 }

@@ -1,0 +1,120 @@
+//! What `-v` and `-i` show of an opening, as curl does: lines with * about the way, with > what is asked,
+//! with < what is answered. Secrets are (redacted).
+
+use hyper::Version;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
+use hyper::http::response;
+
+use crate::handshake::{Hop, Route, Step, TlsInfo, status_line, without_userinfo};
+use crate::output::escape::{self, Layout};
+
+/// A step on the way, if there is something to say of it.
+pub fn way(step: &Step) -> Option<String> {
+    Some(match step {
+        Step::Route(Route::Excluded { by }) => format!("* no proxy for this host ({by})"),
+        Step::Route(Route::Through { proxy, by }) => format!("* proxy {proxy} ({by})"),
+        Step::Resolved(addresses) => {
+            let list: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            format!("* resolved to {}", list.join(", "))
+        }
+        Step::Connected(peer) => format!("* connected to {peer}"),
+        Step::Attached(socket) => {
+            format!("* connected to {}", escape::one_line(&socket.display().to_string()))
+        }
+        Step::Secured(hop, info) => secured(*hop, info),
+        Step::Tunnelling(to) => format!("* SOCKS 5: a tunnel to {to}, please"),
+        Step::Tunnelled(to) => format!("* the proxy has opened a tunnel to {to}"),
+        Step::Redirected(to, false) => format!("* redirected to {}", to.url()),
+        Step::Redirected(to, true) => format!(
+            "* redirected to {}, another origin: what says who we are at the first is not told there",
+            to.url()
+        ),
+        Step::Route(Route::Direct)
+        | Step::Awaiting(_)
+        | Step::Fallback(_)
+        | Step::Asked(..)
+        | Step::Answered(..) => {
+            return None;
+        }
+    })
+}
+
+/// A request.
+pub fn asked(line: &str, version: Version, headers: &HeaderMap) -> String {
+    let mut text = format!("> {line}");
+    push_headers(&mut text, '>', headers, version);
+    text
+}
+
+/// The head of an answer.
+pub fn answered(parts: &response::Parts) -> String {
+    let mut text = format!("< {}", escape::one_line(&status_line(parts)));
+    push_headers(&mut text, '<', &parts.headers, parts.version);
+    text
+}
+
+fn secured(hop: Hop, info: &TlsInfo) -> String {
+    let protocol = info.protocol.as_deref().map(|name| format!(", {}", escape::one_line(name)));
+    let (with, anybody) = match hop {
+        Hop::Proxy => ("TLS with the proxy: ", "--proxy-insecure"),
+        Hop::Server => ("", "-k"),
+    };
+    let mut text = format!("* {with}{}, {}", info.version, info.cipher);
+    text.push_str(&protocol.unwrap_or_default());
+    for (depth, certificate) in info.chain.iter().enumerate() {
+        text.push_str(&format!("\n* certificate {depth}: {certificate}"));
+    }
+    match info.verified {
+        true => text + "\n* the certificate is trusted",
+        false => format!("{text}\n* the certificate is not verified ({anybody})"),
+    }
+}
+
+/// A header's name as it goes over the wire: HTTP/2 has them in lower case (RFC 9113 section 8.2).
+pub fn header_name(name: &HeaderName, version: Version) -> String {
+    let name = name.as_str();
+    if version == Version::HTTP_2 {
+        return name.to_owned();
+    }
+    let capital = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
+    let words: Vec<_> = name
+        .split('-')
+        .map(|word| if word.is_empty() { String::new() } else { capital(word) })
+        .collect();
+    words.join("-")
+}
+
+/// A cookie's name and attributes; its value opens doors.
+fn push_set_cookie(text: &mut String, value: &[u8]) {
+    let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
+    let (pair, attributes) = value.split_at(end);
+    if let Some(at) = pair.iter().position(|byte| *byte == b'=') {
+        escape::bytes(text, &pair[..=at], Layout::OneLine);
+    }
+    text.push_str("(redacted)");
+    escape::bytes(text, attributes, Layout::OneLine);
+}
+
+/// Whether a URL, which may begin with its host, names a user.
+fn has_userinfo(url: &[u8]) -> bool {
+    let begin = url.windows(2).position(|two| two == b"//").map_or(url.len(), |at| at + 2);
+    let authority = url[begin..].split(|byte| b"/?#".contains(byte)).next();
+    authority.is_some_and(|authority| authority.contains(&b'@'))
+}
+
+/// Adds lines of headers, and an empty one.
+pub fn push_headers(text: &mut String, mark: char, headers: &HeaderMap, version: Version) {
+    for (name, value) in headers {
+        text.push_str(&format!("\n{mark} {}: ", header_name(name, version)));
+        if value.is_sensitive() {
+            text.push_str("(redacted)");
+        } else if name == LOCATION && has_userinfo(value.as_bytes()) {
+            text.push_str(&without_userinfo(&String::from_utf8_lossy(value.as_bytes())));
+        } else if name == SET_COOKIE {
+            push_set_cookie(text, value.as_bytes());
+        } else {
+            escape::bytes(text, HeaderValue::as_bytes(value), Layout::OneLine);
+        }
+    }
+    text.push_str(&format!("\n{mark}"));
+}
