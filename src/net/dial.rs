@@ -35,7 +35,7 @@ pub struct End {
 
 impl End {
     /// What messages call it, without its port.
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         self.hop.named(&self.host.to_string()) + &self.said_by()
     }
 

@@ -46,7 +46,7 @@ impl Tls {
     pub fn prepare(with: &End, options: &TlsOptions, http: Http) -> Result<Tls, Failure> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = Arc::new(Verifier::new(options, &provider)?);
-        let name = server_name(&with.host, options)?;
+        let name = server_name(with, options)?;
         let mut config = config(options, provider, Arc::clone(&verifier))?;
         config.alpn_protocols = match http {
             Http::One => vec![b"http/1.1".to_vec()],
@@ -115,15 +115,23 @@ impl Tls {
     }
 }
 
-fn server_name(host: &Host, options: &TlsOptions) -> Result<ServerName<'static>, Failure> {
-    let name = match (&options.server_name, host) {
-        (Some(name), _) => name.clone(),
-        (None, Host::Ipv6(address)) => address.to_string(),
-        (None, host) => host.to_string(),
+/// The name that is asked for and that the certificate has to have.
+fn server_name(with: &End, options: &TlsOptions) -> Result<ServerName<'static>, Failure> {
+    let parse = |name: &str| ServerName::try_from(name.trim_end_matches('.').to_owned());
+    if let Some(name) = &options.server_name {
+        let hint = "it is a host's name or an address, without a port";
+        return parse(name).map_err(|_| {
+            Failure::usage(format!("{name:?} cannot be the name of a TLS server"), hint)
+        });
+    }
+    let name = match &with.host {
+        Host::Ipv6(address) => address.to_string(),
+        host => host.to_string(),
     };
-    let hint = "it is a host's name or an address, without a port";
-    ServerName::try_from(name.trim_end_matches('.').to_owned())
-        .map_err(|_| Failure::usage(format!("{name:?} cannot be the name of a TLS server"), hint))
+    parse(&name).map_err(|_| {
+        let error = io::Error::other("no host can have this name");
+        Failure::Resolve { host: with.name(), hop: with.hop, error }
+    })
 }
 
 fn config(
