@@ -1,6 +1,12 @@
 //! Everything that can be typed. Doc comments are the manual: help, man pages and completions come
 //! from here. What the flags mean together is decided in `command`.
 
+#![allow(
+    rustdoc::bare_urls,
+    rustdoc::broken_intra_doc_links,
+    reason = "what is typed at a prompt has no brackets around it"
+)]
+
 mod deferred;
 mod ending;
 mod environment;
