@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::Read as _;
+
 use support::{Authority, BINARY, Identity, Peer, TEXT, Two, close, ends, run, text, two};
 
 const PRIOR: &str = "--http2-prior-knowledge";
@@ -20,7 +22,7 @@ fn clear(peer: &Peer) -> String {
 }
 
 fn secure(identity: Identity, offered: bool, extended: bool, peer: &Peer) -> String {
-    let address = two(Two { tls: Some(identity), offered, extended }, peer.address);
+    let address = two(Two { tls: Some(identity), offered, extended, crumbs: false }, peer.address);
     format!("wss://localhost:{}/", address.port())
 }
 
@@ -97,6 +99,35 @@ fn many_messages_keep_their_order() {
     let messages = seen.messages();
     assert!(messages.iter().all(|(opcode, _)| *opcode == TEXT));
     assert!(seen.texts().join("\n") + "\n" == lines);
+}
+
+#[test]
+fn many_small_frames_wait_for_a_slow_reader() {
+    // Far more than the pipe and the window take together.
+    let lines: String = (0..200_000).map(|number| format!("{number:06}\n")).collect();
+    let expected = lines.clone();
+    let peer = Peer::start(move |wire| {
+        wire.accept();
+        for line in lines.lines() {
+            wire.send(text(line));
+        }
+        wire.send(close(1000, ""));
+        wire.end_whatever_comes();
+    });
+    let manner = Two { extended: true, crumbs: true, ..Two::default() };
+    let url = format!("ws://{}/", two(manner, peer.address));
+    let mut running = run(["listen", PRIOR, &url]).stdout_unread().start();
+    let mut stdout = running.take_stdout();
+    let mut first = [0; 7];
+    stdout.read_exact(&mut first).unwrap();
+    // Now nothing is read until everything has come to a halt.
+    while !running.is_asleep() {
+        std::thread::yield_now();
+    }
+    let mut got = first.to_vec();
+    stdout.read_to_end(&mut got).unwrap();
+    running.output().check(ends(0));
+    assert!(got == expected.as_bytes());
 }
 
 #[test]

@@ -25,7 +25,10 @@ use crate::failure::{Failure, root_cause};
 use crate::handshake::{HandshakeFault, Location, Step};
 
 /// Bytes that the server may send before we have read them.
-const WINDOW: u32 = 1024 * 1024;
+const WINDOW: u32 = 256 * 1024;
+/// What h2 allows for small frames that were not read, each of which costs up to 256. The window bounds
+/// them too: a server that sends each short message in a frame of its own breaks no rule by it.
+const FRAME_BUDGET: usize = 256 * WINDOW as usize;
 /// Bytes that are handed over to be written at a time.
 const WRITE: usize = 64 * 1024;
 
@@ -35,6 +38,8 @@ pub struct Tunnel {
     connection: Connection<Asking, Bytes>,
     /// Whether the connection has ended, so that it is not polled again.
     ended: bool,
+    /// Why, if it did not end well.
+    failure: Option<String>,
     /// Whether the socket took everything, and whether its failures matter.
     state: Arc<State>,
     out: SendStream<Bytes>,
@@ -61,6 +66,7 @@ pub async fn ask(
         .enable_push(false)
         .initial_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
+        .data_frame_budget(FRAME_BUDGET)
         .handshake(stream)
         .await
         .map_err(fault)?;
@@ -82,8 +88,8 @@ pub async fn ask(
     let answer = drive(&mut connection, |cx| Pin::new(&mut answer).poll(cx)).await;
     let (parts, input) = answer.and_then(|answer| answer).map_err(fault)?.into_parts();
     state.is_answered();
-    let (unread, ended, shut) = (Bytes::new(), false, false);
-    Ok((parts, Tunnel { connection, ended, state, out, input, unread, shut }))
+    let (unread, ended, failure, shut) = (Bytes::new(), false, None, false);
+    Ok((parts, Tunnel { connection, ended, failure, state, out, input, unread, shut }))
 }
 
 /// Whether the server's settings offer extended CONNECT (section 3). They are the first that a server
@@ -182,36 +188,34 @@ impl Tunnel {
             && let Poll::Ready(ended) = Pin::new(&mut self.connection).poll(cx)
         {
             self.ended = true;
-            ended.map_err(io_error)?;
+            self.failure = ended.map_err(io_error).err().map(|error| root_cause(&error));
         }
-        Ok(())
+        match &self.failure {
+            None => Ok(()),
+            Some(why) => Err(io::Error::other(why.clone())),
+        }
     }
 
     /// Waits until something is unread; nothing is at the end.
     fn poll_fill(&mut self, cx: &mut Context) -> Poll<io::Result<()>> {
-        if !self.unread.is_empty() {
-            return Poll::Ready(Ok(()));
-        }
         // What was received before a failure comes first.
         let moved = self.poll_connection(cx);
-        match self.input.poll_data(cx) {
-            Poll::Ready(Some(Ok(bytes))) => {
-                // A stream that has ended needs no window.
-                let _ = self.input.flow_control().release_capacity(bytes.len());
-                self.unread = bytes;
-                Poll::Ready(Ok(()))
+        // A frame may be empty (RFC 9113 section 6.1), which is not the end.
+        while self.unread.is_empty() {
+            match self.input.poll_data(cx) {
+                Poll::Ready(Some(Ok(bytes))) => {
+                    // A stream that has ended needs no window.
+                    let _ = self.input.flow_control().release_capacity(bytes.len());
+                    self.unread = bytes;
+                }
+                Poll::Ready(Some(Err(error))) if error.reason() == Some(Reason::NO_ERROR) => break,
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(io_error(error))),
+                Poll::Ready(None) => break,
+                Poll::Pending if self.ended => return Poll::Ready(moved),
+                Poll::Pending => return Poll::Pending,
             }
-            Poll::Ready(Some(Err(error))) if error.reason() == Some(Reason::NO_ERROR) => {
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(io_error(error))),
-            Poll::Ready(None) => Poll::Ready(Ok(())),
-            Poll::Pending => match moved {
-                Err(error) => Poll::Ready(Err(error)),
-                Ok(()) if self.ended => Poll::Ready(Ok(())),
-                Ok(()) => Poll::Pending,
-            },
         }
+        Poll::Ready(Ok(()))
     }
 
     /// Waits until so many bytes, or some of them, may be sent.

@@ -27,6 +27,8 @@ pub struct Two {
     pub offered: bool,
     /// It offers extended CONNECT.
     pub extended: bool,
+    /// What the peer sends goes out in frames of 10 bytes, and empty ones between.
+    pub crumbs: bool,
 }
 
 /// Serves connections; gives the address. `/refuse` is refused, `/reset` breaks off when something comes.
@@ -42,11 +44,11 @@ pub fn two(manner: Two, peer: SocketAddr) -> SocketAddr {
                 let (stream, _) = listener.accept().await.unwrap();
                 // How it ends is the client's to tell.
                 let _ = match &acceptor {
-                    None => speak(stream, manner.extended, peer).await,
+                    None => speak(stream, &manner, peer).await,
                     Some(acceptor) => {
                         let Ok(mut stream) = acceptor.accept(stream).await else { continue };
                         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                            speak(stream, manner.extended, peer).await
+                            speak(stream, &manner, peer).await
                         } else {
                             let mut inside = TcpStream::connect(peer).await.unwrap();
                             let _ = tokio::io::copy_bidirectional(&mut stream, &mut inside).await;
@@ -74,23 +76,28 @@ fn acceptor(identity: &Identity, offered: bool) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-async fn speak<S>(stream: S, extended: bool, peer: SocketAddr) -> Result<(), h2::Error>
+async fn speak<S>(stream: S, manner: &Two, peer: SocketAddr) -> Result<(), h2::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut builder = Builder::new();
-    if extended {
+    if manner.extended {
         builder.enable_connect_protocol();
     }
     let mut connection = builder.handshake::<_, Bytes>(stream).await?;
     while let Some(request) = connection.accept().await {
         let (request, answer) = request?;
-        tokio::spawn(serve(request, answer, peer));
+        tokio::spawn(serve(request, answer, peer, manner.crumbs));
     }
     Ok(())
 }
 
-async fn serve(request: Request<RecvStream>, mut answer: SendResponse<Bytes>, peer: SocketAddr) {
+async fn serve(
+    request: Request<RecvStream>,
+    mut answer: SendResponse<Bytes>,
+    peer: SocketAddr,
+    crumbs: bool,
+) {
     let protocol = request.extensions().get::<h2::ext::Protocol>();
     assert_eq!(request.method(), Method::CONNECT);
     assert_eq!(protocol.map(|protocol| protocol.as_str()), Some("websocket"));
@@ -117,7 +124,7 @@ async fn serve(request: Request<RecvStream>, mut answer: SendResponse<Bytes>, pe
     }
     let inside = asked(peer).await;
     let (from_inside, to_inside) = inside.into_split();
-    tokio::join!(bring(request.into_body(), to_inside), fetch(from_inside, out));
+    tokio::join!(bring(request.into_body(), to_inside), fetch(from_inside, out, crumbs));
 }
 
 /// A connection to the peer, after its upgrade.
@@ -141,8 +148,9 @@ async fn bring(mut body: RecvStream, mut inside: OwnedWriteHalf) {
     }
 }
 
-async fn fetch(mut inside: OwnedReadHalf, mut out: SendStream<Bytes>) {
-    let mut buffer = vec![0; 10_000];
+async fn fetch(mut inside: OwnedReadHalf, mut out: SendStream<Bytes>, crumbs: bool) {
+    let mut buffer = vec![0; if crumbs { 10 } else { 10_000 }];
+    let mut frames = 0;
     while let Ok(size @ 1..) = inside.read(&mut buffer).await {
         let mut rest = &buffer[..size];
         while !rest.is_empty() {
@@ -152,6 +160,10 @@ async fn fetch(mut inside: OwnedReadHalf, mut out: SendStream<Bytes>) {
             let (piece, after) = rest.split_at(room.min(rest.len()));
             out.send_data(Bytes::copy_from_slice(piece), false).unwrap();
             rest = after;
+            frames += 1;
+            if crumbs && frames % 20_000 == 0 {
+                out.send_data(Bytes::new(), false).unwrap();
+            }
         }
     }
     let _ = out.send_data(Bytes::new(), true);
