@@ -670,12 +670,16 @@ fn nothing_is_sent_before_the_answer() {
 }
 
 /// The keepalive timer of the program's end of the connection, in seconds, as
-/// the kernel tells it: column `tr tm->when` of `/proc/net/tcp`, in 1/100 s.
-fn keepalive(program: std::net::SocketAddr) -> Option<u64> {
+/// the kernel tells it: column `tr tm->when` of `/proc/net/tcp`, in 1/100 s. Nothing while another timer
+/// runs, such as that for an acknowledgement.
+fn keepalive(stream: &std::net::TcpStream) -> Option<u64> {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let port = format!(":{:04X}", program.port());
-    let of_program =
-        |line: &&str| line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&port));
+    let port = |address: std::net::SocketAddr| format!(":{:04X}", address.port());
+    let (program, peer) = (port(stream.peer_addr().unwrap()), port(stream.local_addr().unwrap()));
+    let of_program = |line: &&str| {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        columns.len() > 5 && columns[1].ends_with(&program) && columns[2].ends_with(&peer)
+    };
     let timer = table.lines().find(of_program)?.split_whitespace().nth(5)?;
     let left = timer.strip_prefix("02:")?;
     Some(u64::from_str_radix(left, 16).unwrap() / 100)
@@ -688,11 +692,16 @@ fn tcp_keepalive_is_on() {
         let peer = Peer::start(move |wire| {
             wire.accept();
             wire.send(text("one"));
-            // The answer to this has been acknowledged: no other timer runs.
             wire.send(support::ping(b""));
             wire.expect_pong(b"");
-            wire.quiet_for(std::time::Duration::from_millis(500));
-            let timer = keepalive(wire.stream().peer_addr().unwrap());
+            let stream = wire.stream();
+            let until = std::time::Instant::now() + support::DEADLINE / 2;
+            let timer = loop {
+                match keepalive(&stream) {
+                    None if std::time::Instant::now() < until => std::thread::yield_now(),
+                    timer => break timer,
+                }
+            };
             assert!(timer.is_some_and(|left| seconds.contains(&left)), "{timer:?}");
             wire.send(close(1000, ""));
             wire.end();
