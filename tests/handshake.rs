@@ -7,7 +7,7 @@ use std::net::TcpListener;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use support::{Peer, Seen, Wire, close, ends, run, text};
+use support::{Peer, Seen, Wire, behind_socket, close, ends, run, text};
 
 /// A server that answers the request with these bytes and closes.
 fn answering(answer: impl AsRef<[u8]> + Send + 'static) -> Peer {
@@ -430,20 +430,7 @@ fn a_unix_socket_is_named_by_url_or_flag() {
             wire.accept_with(&[text("hello"), close(1000, "")].concat());
             wire.end();
         });
-        let address = peer.address;
-        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        let passing = std::thread::spawn(move || {
-            let (mut outside, _) = listener.accept().unwrap();
-            let mut inside = std::net::TcpStream::connect(address).unwrap();
-            let (mut back, mut out) = (inside.try_clone().unwrap(), outside.try_clone().unwrap());
-            let back = std::thread::spawn(move || {
-                std::io::copy(&mut back, &mut out).unwrap();
-                out.shutdown(std::net::Shutdown::Write).unwrap();
-            });
-            std::io::copy(&mut outside, &mut inside).unwrap();
-            inside.shutdown(std::net::Shutdown::Write).unwrap();
-            back.join().unwrap();
-        });
+        let passing = behind_socket(path.as_ref(), peer.address);
         let args = [&["listen", "--format", "jsonl"], args].concat();
         let output = run(args).output();
         output.check(ends(0).with_stdout_checked_apart());

@@ -8,14 +8,6 @@ use support::{Authority, BINARY, Identity, Peer, TEXT, Two, close, ends, run, te
 
 const PRIOR: &str = "--http2-prior-knowledge";
 
-fn saying_hello() -> Peer {
-    Peer::start(|wire| {
-        wire.accept();
-        wire.try_send([text("hello"), close(1000, "")].concat());
-        wire.end_whatever_comes();
-    })
-}
-
 /// A server in clear, in front of this peer.
 fn clear(peer: &Peer) -> String {
     format!("ws://{}/", two(Two { extended: true, ..Two::default() }, peer.address))
@@ -60,7 +52,7 @@ fn a_session_goes_over_http2() {
 
 #[test]
 fn the_open_record_names_the_version() {
-    let peer = saying_hello();
+    let peer = Peer::that_says_hello();
     let output = run(["listen", PRIOR, "--format", "jsonl", &clear(&peer)]).output();
     output.check(ends(0).with_stdout_checked_apart());
     let open: serde_json::Value =
@@ -147,7 +139,7 @@ fn where_there_is_no_http2_it_falls_back_or_insists() {
         (&Peer::url, "it is agreed on by TLS, and this is ws://", 8, "HTTP/2 failed: "),
     ];
     for (url, fallback, insisting, why) in cases {
-        let peer = saying_hello();
+        let peer = Peer::that_says_hello();
         let output = run(["listen", "-k", "--http2", &url(&peer)]).output();
         let says = format!("wspipe: going on with HTTP/1.1 in place of HTTP/2: {fallback}");
         output.check(ends(0).printing("hello\n").saying(&[&says]));
@@ -163,7 +155,7 @@ fn where_there_is_no_http2_it_falls_back_or_insists() {
 
 #[test]
 fn a_refusal_is_shown_as_over_http1() {
-    let peer = saying_hello();
+    let peer = Peer::that_says_hello();
     let url = clear(&peer) + "refuse";
     let output = run(["listen", PRIOR, "-w", "%{http_code}", &url]).output();
     output.check(ends(22).printing("403").saying(&[
@@ -174,7 +166,7 @@ fn a_refusal_is_shown_as_over_http1() {
 
 #[test]
 fn a_stream_that_is_reset_is_a_connection_lost() {
-    let peer = saying_hello();
+    let peer = Peer::that_says_hello();
     let url = clear(&peer) + "reset";
     let output = run(["connect", PRIOR, &url]).stdin("hello\n").output();
     output.check(ends(106).saying(&["HTTP/2: the server says CANCEL"]));

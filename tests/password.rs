@@ -2,19 +2,11 @@
 
 mod support;
 
-use support::{Peer, close, dies_by, ends, run, text};
-
-fn saying_hello() -> Peer {
-    Peer::start(|wire| {
-        wire.accept();
-        wire.try_send([text("hello"), close(1000, "")].concat());
-        wire.end_whatever_comes();
-    })
-}
+use support::{Peer, dies_by, ends, run};
 
 #[test]
 fn it_is_asked_for_at_the_terminal() {
-    let peer = saying_hello();
+    let peer = Peer::that_says_hello();
     let mut running = run(["listen", "-u", "me", &peer.url()]).console().start();
     running.wait_for_console("Enter host password for user 'me': ");
     running.write("secret\n");
@@ -41,7 +33,7 @@ fn without_a_terminal_it_is_said_to_be_missing() {
             "USER:PASSWORD",
         ]));
     }
-    let peer = saying_hello();
+    let peer = Peer::that_says_hello();
     run(["listen", "-u", "me:", &peer.url()]).output().check(ends(0).printing("hello\n"));
     assert_eq!(peer.seen().header("Authorization").as_deref(), Some("Basic bWU6"));
 }

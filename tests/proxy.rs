@@ -4,18 +4,10 @@ mod support;
 
 use std::net::SocketAddr;
 
-use support::{Authority, Manner, Nobody, Peer, Two, close, ends, front, run, text, two};
+use support::{Authority, Manner, Nobody, Peer, Two, ends, front, run, two};
 
 /// The proxy's user and password in Basic.
 const BASIC: &str = "Basic bWU6c2VjcmV0";
-
-fn saying_hello() -> Peer {
-    Peer::start(|wire| {
-        wire.accept();
-        wire.try_send([text("hello"), close(1000, "")].concat());
-        wire.end_whatever_comes();
-    })
-}
 
 /// A proxy that opens the tunnel to `server`, whatever host is asked for.
 fn http_proxy(server: SocketAddr) -> Peer {
@@ -37,7 +29,7 @@ fn answering(answer: &'static [u8]) -> Peer {
 
 #[test]
 fn connect_opens_a_tunnel_with_headers_of_its_own() {
-    let server = saying_hello();
+    let server = Peer::that_says_hello();
     let proxy = http_proxy(server.address);
     let given = format!("http://me:secret@{}", proxy.address);
     let args = ["-x", &given, "--proxy-header", "X-Team: data", "--proxy-header", "User-Agent:"];
@@ -74,8 +66,11 @@ fn connect_opens_a_tunnel_with_headers_of_its_own() {
 #[test]
 fn tls_is_spoken_in_the_tunnel_and_with_the_proxy() {
     let authority = Authority::new();
-    let server =
-        front(authority.sign("server", &["inside"]), Manner::default(), saying_hello().address);
+    let server = front(
+        authority.sign("server", &["inside"]),
+        Manner::default(),
+        Peer::that_says_hello().address,
+    );
     let proxy = http_proxy(server);
     let outside = front(authority.sign("proxy", &["localhost"]), Manner::default(), proxy.address);
     let given = format!("https://localhost:{}", outside.port());
@@ -95,7 +90,7 @@ fn a_proxy_that_is_not_trusted_is_60_unless_it_may_be_anybody() {
         let outside = front(identity, Manner::default(), http_proxy(server).address);
         format!("https://localhost:{}", outside.port())
     };
-    let server = saying_hello();
+    let server = Peer::that_says_hello();
     let given = proxy(server.address);
     let args = ["listen", "-k", "--cacert", "/dev/null", "-x", &given, "ws://inside/"];
     run(args).output().check(ends(60).saying(&[
@@ -109,7 +104,7 @@ fn a_proxy_that_is_not_trusted_is_60_unless_it_may_be_anybody() {
 
 #[test]
 fn a_server_in_the_tunnel_may_speak_first() {
-    let server = saying_hello();
+    let server = Peer::that_says_hello();
     let inside = two(Two { extended: true, ..Two::default() }, server.address);
     // What HTTP/2 says first comes in the packet of the proxy's answer.
     let proxy = Peer::start(move |wire| {
@@ -160,7 +155,7 @@ fn socks_opens_a_tunnel_by_name_or_address() {
         }),
     ];
     for (given, url, script) in cases {
-        let server = saying_hello();
+        let server = Peer::that_says_hello();
         let proxy = socks_proxy(&script, Some(server.address));
         let given = given.replace("PROXY", &proxy.address.to_string());
         let args = ["listen", "-x", &given, "--resolve", "inside:80:10.0.0.1", url];
@@ -240,7 +235,7 @@ fn what_a_socks_proxy_refuses_is_97_and_says_what_to_do() {
 
 #[test]
 fn the_environment_names_a_proxy_and_who_goes_without() {
-    let server = saying_hello();
+    let server = Peer::that_says_hello();
     let proxy = http_proxy(server.address);
     let named = proxy.address.to_string();
     let output = run(["listen", "-v", "ws://inside/"]).env("http_proxy", &named).output();
@@ -249,7 +244,7 @@ fn the_environment_names_a_proxy_and_who_goes_without() {
     );
     proxy.seen();
 
-    let server = saying_hello();
+    let server = Peer::that_says_hello();
     let url = server.url();
     let without =
         run(["listen", "-v", &url]).env("ALL_PROXY", "127.0.0.1:9").env("NO_PROXY", "127.0.0.0/8");

@@ -4,17 +4,7 @@ mod support;
 
 use std::fs;
 
-use support::{Authority, Manner, Peer, Script, Wire, close, ends, front, run, text};
-
-fn hello(wire: &mut Wire) {
-    wire.accept();
-    wire.try_send([text("hello"), close(1000, "")].concat());
-    wire.end_whatever_comes();
-}
-
-fn saying_hello() -> Peer {
-    Peer::start(hello)
-}
+use support::{Authority, Manner, Peer, Script, Wire, ends, front, run};
 
 fn redirecting(status: u16, to: impl Into<String>) -> Script {
     let head =
@@ -29,7 +19,8 @@ fn redirecting(status: u16, to: impl Into<String>) -> Script {
 #[test]
 fn every_redirect_is_followed_when_asked_for() {
     for status in [301, 302, 303, 307, 308] {
-        let peers = Peer::start_each(vec![redirecting(status, "/there?x#y"), Box::new(hello)]);
+        let peers =
+            Peer::start_each(vec![redirecting(status, "/there?x#y"), Box::new(Wire::hello)]);
         let output = run(["listen", "-L", "-w", "%{url_effective}\n", &peers.url()]).output();
         let address = peers.address;
         output.check(ends(0).printing(format!("hello\nws://{address}/there?x\n")));
@@ -73,7 +64,7 @@ fn another_origin_is_told_no_secrets() {
     let secrets = ["-u", "me:secret", "-b", "a=secret", "-H", "Host: first", "-H", "X-Own: 1"];
     let in_headers = ["-H", "Authorization: secret", "-H", "Cookie: a=secret"];
     for given in [&secrets[..], &in_headers[..], &["--oauth2-bearer", "secret"]] {
-        let server = saying_hello();
+        let server = Peer::that_says_hello();
         let first = Peer::start_each(vec![redirecting(302, server.url())]);
         let url = format!("ws://you:secret@{}/", first.address);
         let args = [&["listen", "-v", "-L"], given, &[&url]].concat();
@@ -99,7 +90,7 @@ fn another_origin_is_told_no_secrets() {
 
 #[test]
 fn the_same_origin_hears_them_again() {
-    let peers = Peer::start_each(vec![redirecting(302, "/there"), Box::new(hello)]);
+    let peers = Peer::start_each(vec![redirecting(302, "/there"), Box::new(Wire::hello)]);
     let url = format!("ws://me:secret@{}/", peers.address);
     run(["listen", "-L", "-b", "a=1", &url]).output().check(ends(0).printing("hello\n"));
     let seen = peers.seen();
@@ -111,7 +102,7 @@ fn the_same_origin_hears_them_again() {
 fn from_wss_to_ws_it_goes_only_when_allowed() {
     let authority = Authority::new();
     for (flag, code) in [(None, 22), (Some("--allow-downgrade"), 0)] {
-        let server = saying_hello();
+        let server = Peer::that_says_hello();
         let first = Peer::start_each(vec![redirecting(302, server.url())]);
         let identity = authority.sign("server", &["localhost"]);
         let outside = front(identity, Manner::default(), first.address);
@@ -143,13 +134,13 @@ fn a_jar_takes_cookies_and_gives_them_back() {
     let folder = tempfile::TempDir::new().unwrap();
     let jar = folder.path().join("jar").display().to_string();
     let both = ["listen", "-L", "-b", &jar, "-c", &jar];
-    let peers = Peer::start_each(vec![redirecting(302, "/there"), Box::new(hello)]);
+    let peers = Peer::start_each(vec![redirecting(302, "/there"), Box::new(Wire::hello)]);
     run(both.into_iter().chain([&peers.url()[..]])).output().check(ends(0).printing("hello\n"));
     assert_eq!(peers.seen()[1].header("Cookie").as_deref(), Some("visit=302"));
     let text = fs::read_to_string(&jar).unwrap();
     assert!(text.contains("127.0.0.1\tFALSE\t/\tFALSE\t0\tvisit\t302\n"), "{text}");
 
-    let server = saying_hello();
+    let server = Peer::that_says_hello();
     let given = ["listen", "-b", &jar, "-b", "own=1", "-c", "-"];
     let output = run(given.into_iter().chain([&server.url()[..]])).output();
     output.check(ends(0).printing(format!("hello\n{text}")));
@@ -174,7 +165,7 @@ fn a_file_that_is_none_is_said_by_its_line() {
         output.check(ends(code).saying(&[says]));
         assert!(!output.says("secret"), "{}", output.report());
     }
-    let server = saying_hello();
+    let server = Peer::that_says_hello();
     let output = run(["listen", "-c", "/nosuch/jar", &server.url()]).output();
     output.check(ends(23).printing("hello\n").saying(&["cannot write /nosuch/jar: "]));
 }
@@ -191,7 +182,7 @@ fn netrc_says_who_we_are_at_each_host() {
         (&["--netrc"], ("NETRC", &file)),
     ];
     for (args, (name, value)) in cases {
-        let server = saying_hello();
+        let server = Peer::that_says_hello();
         let url = server.url();
         let args = [&["listen"], args, &[&url[..]]].concat();
         run(args).env(name, value).output().check(ends(0).printing("hello\n"));
@@ -203,7 +194,7 @@ fn netrc_says_who_we_are_at_each_host() {
 fn the_heads_of_all_answers_go_to_a_file() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("heads").display().to_string();
-    let peers = Peer::start_each(vec![redirecting(302, "/x"), Box::new(hello)]);
+    let peers = Peer::start_each(vec![redirecting(302, "/x"), Box::new(Wire::hello)]);
     let output = run(["listen", "-L", "-D", &file, &peers.url()]).output();
     output.check(ends(0).printing("hello\n"));
     let heads = fs::read_to_string(&file).unwrap();
@@ -212,13 +203,13 @@ fn the_heads_of_all_answers_go_to_a_file() {
     assert!(heads[first.len()..].starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{heads}");
     assert!(heads.ends_with("\r\n\r\n"));
 
-    let server = saying_hello();
+    let server = Peer::that_says_hello();
     let output = run(["listen", "-D", "-", &server.url()]).output();
     output.check(ends(0).with_stdout_checked_apart());
     let stdout = output.stdout_text();
     assert!(stdout.starts_with("HTTP/1.1 101") && stdout.ends_with("\r\n\r\nhello\n"), "{stdout}");
 
-    let server = saying_hello();
+    let server = Peer::that_says_hello();
     let file = folder.path().join("messages").display().to_string();
     let output = run(["listen", "-D", "-", "-o", &file, &server.url()]).output();
     output.check(ends(0).with_stdout_checked_apart());

@@ -2,17 +2,10 @@
 
 mod support;
 
-use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use support::{Nobody, Peer, Run, Script, Wire, close, dies_by, ends, run, text};
-
-fn hello(wire: &mut Wire) {
-    wire.accept();
-    wire.try_send([text("hello"), close(1000, "")].concat());
-    wire.end_whatever_comes();
-}
+use support::{Nobody, Peer, Run, Script, Wire, behind_socket, close, dies_by, ends, run};
 
 fn answering(head: &'static str) -> Script {
     Box::new(move |wire| {
@@ -36,7 +29,7 @@ fn trying(args: &[&str]) -> Run {
 fn what_may_pass_is_tried_again() {
     for status in [408, 429, 500, 502, 503, 504] {
         let head: &str = Box::leak(format!("{status} Later").into_boxed_str());
-        let peers = Peer::start_each(vec![answering(head), answering(head), Box::new(hello)]);
+        let peers = Peer::start_each(vec![answering(head), answering(head), Box::new(Wire::hello)]);
         let output = trying(&["listen", &peers.url()]).output();
         output.check(ends(0).printing("hello\n").saying(&[
             &format!(
@@ -61,7 +54,7 @@ fn what_will_stay_is_tried_again_only_if_asked() {
     let peers = Peer::start_each(vec![answering("403 Forbidden")]);
     let output = trying(&["listen", &peers.url()]).output();
     output.check(ends(22).saying(&["wspipe: refused by the server: 403 Forbidden\n"]));
-    let peers = Peer::start_each(vec![answering("403 Forbidden"), Box::new(hello)]);
+    let peers = Peer::start_each(vec![answering("403 Forbidden"), Box::new(Wire::hello)]);
     let output = trying(&["listen", "--retry-all-errors", &peers.url()]).output();
     output.check(ends(0).printing("hello\n").saying(&["403"]));
     let output = trying(&["listen", "--retry-all-errors", "ftp://h/"]).output();
@@ -90,26 +83,16 @@ fn a_server_that_is_not_up_yet_is_waited_for_if_asked() {
     let patient = ["listen", "--retry-connrefused", "--retry", "1000", "--retry-delay", "10ms"];
     let running = run(patient.into_iter().chain([&url[..]])).start();
     running.wait_for_stderr("next try in 10ms");
-    let peer = Peer::start(hello);
-    let listener = UnixListener::bind(&path).unwrap();
-    let (mut outside, _) = listener.accept().unwrap();
-    let mut inside = std::net::TcpStream::connect(peer.address).unwrap();
-    let (mut from_inside, mut to_outside) =
-        (inside.try_clone().unwrap(), outside.try_clone().unwrap());
-    let back = std::thread::spawn(move || {
-        std::io::copy(&mut from_inside, &mut to_outside).unwrap();
-        to_outside.shutdown(std::net::Shutdown::Write).unwrap();
-    });
-    std::io::copy(&mut outside, &mut inside).unwrap();
-    inside.shutdown(std::net::Shutdown::Write).unwrap();
-    back.join().unwrap();
+    let peer = Peer::that_says_hello();
+    let passing = behind_socket(&path, peer.address);
     running.output().check(ends(0).printing("hello\n").saying(&["next try in 10ms"]));
+    passing.join().unwrap();
 }
 
 #[test]
 fn the_server_says_when() {
     let later = "503 Later\r\nRetry-After: 1";
-    let peers = Peer::start_each(vec![answering(later), Box::new(hello)]);
+    let peers = Peer::start_each(vec![answering(later), Box::new(Wire::hello)]);
     let begun = Instant::now();
     let output = trying(&["listen", &peers.url()]).output();
     output.check(ends(0).printing("hello\n").saying(&["next try in 1s"]));
@@ -123,7 +106,8 @@ fn the_server_says_when() {
 #[test]
 fn limits_are_for_each_try() {
     for limit in ["--connect-timeout", "-m"] {
-        let peers = Peer::start_each(vec![Box::new(silent), Box::new(silent), Box::new(hello)]);
+        let peers =
+            Peer::start_each(vec![Box::new(silent), Box::new(silent), Box::new(Wire::hello)]);
         let output = trying(&["listen", limit, "1", &peers.url()]).case(limit).output();
         output.check(ends(0).printing("hello\n").saying(&["next try in 10ms", "1 left"]));
     }

@@ -28,8 +28,8 @@ pub enum Step<'a> {
     Tunnelling(&'a str),
     /// The proxy has opened a tunnel to this host and port.
     Tunnelled(&'a str),
-    /// This is asked: the request line, the version of HTTP, and the headers.
-    Asked(&'a str, Version, &'a HeaderMap),
+    /// This is asked: the request line, with what HTTP/2 has besides, the version, and the headers.
+    Asked(&'a [&'a str], Version, &'a HeaderMap),
     /// This is the answer.
     Answered(Hop, &'a response::Parts),
     /// HTTP/1.1 is spoken in place of HTTP/2, for this reason.

@@ -78,16 +78,14 @@ pub async fn ask(
         .and_then(|ready| ready)
         .map_err(fault)?;
     let request = request(location, headers)?;
-    let line = format!(
-        "CONNECT {} HTTP/2\n> :protocol: websocket\n> :authority: {}",
-        location.resource,
-        request.uri().authority().map(|authority| authority.as_str()).unwrap_or_default()
-    );
-    tell(Step::Asked(&line, Version::HTTP_2, request.headers()));
+    let line = format!("CONNECT {} HTTP/2", location.resource);
+    let authority = request.uri().authority().map_or("", |authority| authority.as_str());
+    let lines = [&line, ":protocol: websocket", &format!(":authority: {authority}")];
+    tell(Step::Asked(&lines, Version::HTTP_2, request.headers()));
     let (mut answer, out) = sender.send_request(request, false).map_err(fault)?;
     let answer = drive(&mut connection, |cx| Pin::new(&mut answer).poll(cx)).await;
     let (parts, input) = answer.and_then(|answer| answer).map_err(fault)?.into_parts();
-    state.is_answered();
+    state.set_answered();
     let (unread, ended, failure, shut) = (Bytes::new(), false, None, false);
     Ok((parts, Tunnel { connection, ended, failure, state, out, input, unread, shut }))
 }

@@ -1,5 +1,5 @@
-//! From a target to an open byte stream: resolve, dial, tunnel, TLS, upgrade. What the answer must look like is
-//! decided in `handshake`; what is said over the stream, in `session`.
+//! From a target to an open byte stream: resolve, dial, tunnel, TLS, upgrade. What the answer must look
+//! like is decided in `handshake`; what is said over the stream, in `session`.
 
 mod answer;
 mod dial;
@@ -204,10 +204,11 @@ async fn ask_by(
     let way = route::connect(location, how, http, tell).await?;
     let speaks_two = way.agreed_on_two || http == Http::Two && !location.secure;
     match http {
-        _ if speaks_two => {}
-        Http::One => {}
-        Http::OfferTwo => tell(Step::Fallback(&HandshakeFault::NoHttp2.to_string())),
-        Http::Two => return Err(HandshakeFault::NoHttp2.into()),
+        Http::OfferTwo if !speaks_two => {
+            tell(Step::Fallback(&HandshakeFault::NoHttp2.to_string()));
+        }
+        Http::Two if !speaks_two => return Err(HandshakeFault::NoHttp2.into()),
+        _ => {}
     }
     tell(Step::Awaiting("no answer to the upgrade"));
     let answer = if speaks_two {

@@ -59,7 +59,7 @@ async fn connect(
 ) -> Result<Stream, Failure> {
     let headers =
         how.request.headers_for_proxy(to, proxy.credentials.as_ref(), &how.proxies.headers);
-    tell(Step::Asked(&format!("CONNECT {to} HTTP/1.1"), Version::HTTP_11, &headers));
+    tell(Step::Asked(&[&format!("CONNECT {to} HTTP/1.1")], Version::HTTP_11, &headers));
     let broken = |why: String| ProxyFault::Broken { proxy: proxy.to_string(), why };
     let closed = |error: hyper::Error| {
         broken(match root_cause(&error) {

@@ -148,7 +148,7 @@ pub struct State {
 
 impl State {
     /// Says that failures matter again.
-    pub fn is_answered(&self) {
+    pub fn set_answered(&self) {
         self.answered.store(true, Ordering::Relaxed);
     }
 
@@ -181,7 +181,7 @@ impl Asking {
 
     /// The stream, once all questions are answered.
     pub fn into_inner(self) -> Stream {
-        self.state.is_answered();
+        self.state.set_answered();
         self.stream
     }
 

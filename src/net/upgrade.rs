@@ -33,7 +33,8 @@ pub async fn ask(
     headers: &HeaderMap,
     tell: &mut dyn FnMut(Step),
 ) -> Result<(response::Parts, Incoming), Failure> {
-    tell(Step::Asked(&format!("GET {} HTTP/1.1", location.resource), Version::HTTP_11, headers));
+    let line = format!("GET {} HTTP/1.1", location.resource);
+    tell(Step::Asked(&[&line], Version::HTTP_11, headers));
     let mut request =
         hyper::Request::get(&location.resource).body(Empty::<Bytes>::new()).map_err(|error| {
             anyhow!("the path {:?} cannot be asked for: {error}", location.resource)

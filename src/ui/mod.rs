@@ -120,7 +120,7 @@ impl Voice {
             return self.warning(&format!("going on with HTTP/1.1 in place of HTTP/2: {why}"));
         }
         let shown = match step {
-            Step::Asked(line, version, headers) if self.verbose => asked(line, *version, headers),
+            Step::Asked(lines, version, headers) if self.verbose => asked(lines, *version, headers),
             Step::Answered(_, parts) if self.shows_answer() => answered(parts),
             step if self.verbose => match way(step) {
                 Some(text) => text,

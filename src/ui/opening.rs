@@ -40,8 +40,8 @@ pub fn way(step: &Step) -> Option<String> {
 }
 
 /// A request.
-pub fn asked(line: &str, version: Version, headers: &HeaderMap) -> String {
-    let mut text = format!("> {line}");
+pub fn asked(lines: &[&str], version: Version, headers: &HeaderMap) -> String {
+    let mut text = format!("> {}", lines.join("\n> "));
     push_headers(&mut text, '>', headers, version);
     text
 }

@@ -20,7 +20,7 @@ pub use frame::{
 pub use front::{Authority, Identity, Manner, front};
 pub use nobody::Nobody;
 pub use output::{Output, Wanted, dies_by, ends};
-pub use peer::{Message, Peer, Peers, Script, Seen, Wire};
+pub use peer::{Message, Peer, Peers, Script, Seen, Wire, behind_socket};
 pub use run::{Run, Running, run};
 pub use terminal::Terminal;
 pub use two::{Two, two};

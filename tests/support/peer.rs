@@ -4,6 +4,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -11,11 +13,29 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::set_socket_linger;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{BINARY, CLOSE, CONTINUATION, DEADLINE, Frame, PING, PONG, TEXT, shown};
+use super::{BINARY, CLOSE, CONTINUATION, DEADLINE, Frame, PING, PONG, TEXT, close, shown, text};
 
 pub struct Peer {
     pub address: SocketAddr,
     thread: JoinHandle<Seen>,
+}
+
+/// Puts a peer behind a Unix socket, for one connection.
+pub fn behind_socket(path: &Path, peer: SocketAddr) -> JoinHandle<()> {
+    let listener = UnixListener::bind(path).expect("a free path");
+    thread::spawn(move || {
+        let (outside, _) = listener.accept().expect("a connection");
+        let inside = TcpStream::connect(peer).expect("the peer");
+        let (mut from_inside, mut to_outside) =
+            (inside.try_clone().unwrap(), outside.try_clone().unwrap());
+        let back = thread::spawn(move || {
+            std::io::copy(&mut from_inside, &mut to_outside).unwrap();
+            to_outside.shutdown(Shutdown::Write).unwrap();
+        });
+        std::io::copy(&mut &outside, &mut &inside).unwrap();
+        inside.shutdown(Shutdown::Write).unwrap();
+        back.join().unwrap();
+    })
 }
 
 /// What a peer does on a connection.
@@ -79,6 +99,11 @@ impl Peer {
             each.collect()
         });
         Peers { address, thread }
+    }
+
+    /// A server that says hello and closes.
+    pub fn that_says_hello() -> Peer {
+        Peer::start(Wire::hello)
     }
 
     /// A server that takes all messages and closes when the program does.
@@ -257,6 +282,13 @@ impl Wire {
     /// The opening handshake as it should be.
     pub fn accept(&mut self) {
         self.accept_with(b"");
+    }
+
+    /// Accepts, says hello and closes, and does not mind how the program takes it.
+    pub fn hello(&mut self) {
+        self.accept();
+        self.try_send([text("hello"), close(1000, "")].concat());
+        self.end_whatever_comes();
     }
 
     /// The same, with these bytes in the packet of the 101.
