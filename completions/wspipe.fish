@@ -34,6 +34,7 @@ complete -c wspipe -n "__fish_wspipe_needs_command" -f -a "help" -d 'Print this 
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s H -l header -d 'Send a request header, as in curl: \'Name: value\'; \'Name:\' takes one away, \'Name;\' sends an empty one. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l origin -d 'Send this Origin header' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l subprotocol -d 'Offer a subprotocol. May be repeated, the preferred one first' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l compress -d 'Compress messages (permessage-deflate, RFC 7692) if the server agrees' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is asked for at the terminal' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
@@ -131,6 +132,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s h -l help -d '
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s H -l header -d 'Send a request header, as in curl: \'Name: value\'; \'Name:\' takes one away, \'Name;\' sends an empty one. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l origin -d 'Send this Origin header' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l subprotocol -d 'Offer a subprotocol. May be repeated, the preferred one first' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l compress -d 'Compress messages (permessage-deflate, RFC 7692) if the server agrees' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is asked for at the terminal' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
@@ -228,6 +230,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s h -l help -d 'Pri
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s H -l header -d 'Send a request header, as in curl: \'Name: value\'; \'Name:\' takes one away, \'Name;\' sends an empty one. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l origin -d 'Send this Origin header' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l subprotocol -d 'Offer a subprotocol. May be repeated, the preferred one first' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l compress -d 'Compress messages (permessage-deflate, RFC 7692) if the server agrees' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is asked for at the terminal' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r

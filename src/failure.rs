@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::handshake::{
-    HandshakeFault, Hop, ProxyFault, RedirectFault, Refusal, TargetError, TlsFault,
+    HandshakeFault, Hop, ProxyFault, RedirectFault, Refusal, TargetError, TlsFault, deflate,
 };
 use crate::input::InputError;
 use crate::output::escape::one_line;
@@ -155,7 +155,7 @@ impl Failure {
         match self {
             Failure::Usage { hint, .. } => hint.clone(),
             Failure::Target(error) => error.hint().map(Into::into),
-            Failure::Resolve { hop, .. } => Some(resolve_hint(*hop).into()),
+            Failure::Resolve { hop, host, .. } => Some(resolve_hint(*hop, host).into()),
             Failure::Connect { is_up, .. } => Some(connect_hint(*is_up).into()),
             Failure::Tls(fault) => fault.hint(),
             Failure::Proxy(fault) => fault.hint(),
@@ -199,8 +199,11 @@ impl Failure {
     }
 }
 
-fn resolve_hint(hop: Hop) -> &'static str {
+fn resolve_hint(hop: Hop, host: &str) -> &'static str {
     match hop {
+        Hop::Server if host.contains('=') || deflate::is_parameter(host) => {
+            "a flag's value was taken for the URL? it follows without a space, as in --compress=level=9"
+        }
         Hop::Proxy => {
             "is the name right? -x and the variables name proxies, --noproxy goes without"
         }

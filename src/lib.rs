@@ -16,7 +16,7 @@
 //! | [`codec`] | pure: bytes as hex and base64 |
 //! | [`record`] | pure: the one record schema, both ways |
 //! | [`descriptor`] | reads and writes that never wait, on descriptors shared with other programs |
-//! | [`wire`] | pure: RFC 6455 frames, close codes, UTF-8 across fragments |
+//! | [`wire`] | pure: RFC 6455 frames, close codes, UTF-8 across fragments, permessage-deflate |
 //! | [`failure`], [`exit`] | what can go wrong; the whole exit-code contract |
 //!
 //! The way of the data: stdin comes in blocks (`input::reader`), which `input` cuts into messages,

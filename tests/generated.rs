@@ -214,6 +214,10 @@ fn spelled(argument: &Arg) -> String {
     let names: Vec<_> = short.into_iter().chain(long).collect();
     let takes_value = argument.get_action().takes_values();
     let values = argument.get_value_names().filter(|_| takes_value);
-    let value = values.map(|names| format!(" {}", names[0].replace('|', "\\|")));
+    let is_optional = argument.get_num_args().is_some_and(|count| count.min_values() == 0);
+    let value = values.map(|names| match names[0].replace('|', "\\|") {
+        name if is_optional => format!("[={name}]"),
+        name => format!(" {name}"),
+    });
     format!("`{}{}`", names.join("`/`"), value.unwrap_or_default())
 }

@@ -11,6 +11,10 @@ use rustix::process::Signal;
 use support::{DEADLINE, Running, dies_by, ends, run};
 use tempfile::TempDir;
 
+/// A request that is accepted.
+const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
 /// A running server and its URL, which is the first line of its stdout.
 fn serve(args: &[&str]) -> (Running, String) {
     let running = run([&["serve"], args].concat()).deadline(4 * DEADLINE).start();
@@ -87,10 +91,7 @@ fn read_until(stream: &mut TcpStream, wanted: &[u8], case: &str) {
 #[test]
 fn a_client_that_breaks_the_rules_harms_nobody_else() {
     let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    let good = format!(
-        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\n{key}\r\n"
-    );
+    let good = UPGRADE.to_owned();
     let cases: [(&str, String, &[u8], &[u8]); 7] = [
         ("no upgrade", "GET / HTTP/1.1\r\nHost: x\r\n\r\n".into(), b"", b"HTTP/1.1 4"),
         ("no key", good.replace(key, ""), b"", b"HTTP/1.1 4"),
@@ -113,6 +114,43 @@ fn a_client_that_breaks_the_rules_harms_nobody_else() {
     server.signal(Signal::INT);
     let output = server.output();
     output.check(ends(0).printing(format!("{url}\n")).with_stderr_checked_apart());
+}
+
+/// Reads a frame of the server, which has no mask.
+fn read_payload(stream: &mut TcpStream) -> Vec<u8> {
+    let mut read = |length: usize| {
+        let mut bytes = vec![0; length];
+        stream.read_exact(&mut bytes).unwrap();
+        bytes
+    };
+    let length = match read(2)[1] {
+        126 => read(2),
+        127 => read(8),
+        length => vec![length],
+    };
+    read(length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)))
+}
+
+#[test]
+fn a_client_may_send_a_long_message_before_it_reads() {
+    let (server, url) = serve(&[]);
+    let mut stream = TcpStream::connect(url.trim_start_matches("ws://")).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream.write_all(UPGRADE.as_bytes()).unwrap();
+    read_until(&mut stream, b"\r\n\r\n", "upgrade");
+    let payload: Vec<u8> = (0..20_000_000_u32).map(|number| (number % 251) as u8).collect();
+    let length = (payload.len() as u64).to_be_bytes();
+    // A mask of zeros leaves the payload as it is.
+    stream.write_all(&[&[0x82, 0xff][..], &length, &[0; 4], &payload].concat()).unwrap();
+    let mut echoed = Vec::new();
+    while echoed.len() < payload.len() {
+        echoed.extend(read_payload(&mut stream));
+    }
+    assert!(echoed == payload);
+    drop(stream);
+    server.signal(Signal::INT);
+    server.output().check(ends(0).printing(format!("{url}\n")));
 }
 
 #[test]

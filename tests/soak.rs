@@ -672,7 +672,14 @@ fn settings() -> Settings {
         expects_close: false,
     };
     let close = wspipe::wire::Close::new(1000, "");
-    Settings { rules, close, close_timeout: Some(DEADLINE), keepalive: None, max_message: None }
+    Settings {
+        rules,
+        close,
+        close_timeout: Some(DEADLINE),
+        keepalive: None,
+        max_message: None,
+        deflate: None,
+    }
 }
 
 fn shape(form: Form) -> Shape {

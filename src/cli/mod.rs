@@ -7,6 +7,7 @@
     reason = "what is typed at a prompt has no brackets around it"
 )]
 
+mod compress;
 mod deferred;
 mod ending;
 mod environment;
@@ -24,6 +25,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub use compress::compress;
 pub use deferred::Deferred;
 pub use ending::{AfterInputArgs, EndArgs};
 pub use environment::ENVIRONMENT;
@@ -87,9 +89,11 @@ pub enum Task {
     /// Run an echo server for tests
     ///
     /// Listens on loopback unless told otherwise, prints its URL as the first line of stdout, and
-    /// sends every message back. Ctrl-C ends it, with exit code 0. With a COMMAND it runs that
-    /// with WSPIPE_URL set, prints nothing of its own on stdout, and ends with the command's exit
-    /// code. It is a server for tests: it makes no promises for production.
+    /// sends every message back, compressed if the client offers permessage-deflate. Ctrl-C ends it,
+    /// with exit code 0. With a COMMAND it runs that with WSPIPE_URL set, prints nothing of its own
+    /// on stdout, and ends with the command's exit code. Clients that send before they read are held
+    /// up when they are 64 MiB ahead, all together. It is a server for tests: it makes no promises
+    /// for production.
     #[command(args_override_self = true, after_help = SERVE_EXAMPLES)]
     Serve(Deferred<ServeArgs>),
 }

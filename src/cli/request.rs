@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use hyper::header::HeaderValue;
 
+use super::compress::compress;
 use super::{NetworkArgs, ProxyArgs, RetryArgs, TlsArgs};
-use crate::handshake::{Login, Secret};
+use crate::handshake::{Login, Offer, Secret};
 
 /// Where to, and what to ask for.
 #[derive(Args, Debug)]
@@ -38,6 +39,21 @@ pub struct RequestArgs {
     #[arg(long = "subprotocol", value_name = "NAME", help_heading = "Request",
           value_parser = subprotocol)]
     pub subprotocols: Vec<String>,
+
+    /// Compress messages (permessage-deflate, RFC 7692) if the server agrees
+    ///
+    /// PARAMS follow an equals sign, with commas between. Offered to the server are
+    /// client_no_context_takeover and server_no_context_takeover (each message by itself, for us and for
+    /// the server), client_max_window_bits=N (9 to 15: how far back we refer; without N, which is always
+    /// offered, the server may say) and server_max_window_bits=N (8 to 15). For us are level=N, 0
+    /// (nothing is compressed), or 1 (fast) to 9 (small) [default: 6], and min-size=SIZE, below which a
+    /// message is sent as it is [default: 0]; one of more than 1 MiB is always compressed. The flag given
+    /// again replaces the first. A server that asks us for a window of 256 bytes, which zlib does not
+    /// have, gets everything as it is. Example: wspipe send --compress=level=9,min-size=100
+    /// ws://localhost:9000/ < events.jsonl
+    #[arg(long, value_name = "PARAMS", help_heading = "Request", num_args = 0..=1,
+          require_equals = true, default_missing_value = "", value_parser = compress)]
+    pub compress: Option<Offer>,
 
     /// Send this User-Agent [default: wspipe/VERSION]
     ///

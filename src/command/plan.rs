@@ -259,6 +259,8 @@ fn settings(end: &EndArgs, after_input: AfterInput) -> Settings {
         close_timeout: limit(end.close_timeout),
         keepalive: end.ping_interval.map(|every| (every, end.ping_timeout.unwrap_or(every))),
         max_message: end.max_message_size,
+        // Known once the server has answered.
+        deflate: None,
     }
 }
 

@@ -174,13 +174,30 @@ pub fn report(
     if let Some(write_out) = write_out {
         (words.stdout, words.stderr) = write_out.render(&facts);
     }
+    let failed = end.code() != code::SUCCESS;
+    let traffic = if opening.compresses { traffic(&facts, stats) } else { String::new() };
     let said = match (&end.failure, end.line()) {
-        (Some(failure), _) => voice.failure(failure),
-        (None, Some(line)) => voice.closing(&line, end.code() != code::SUCCESS),
+        (Some(failure), _) => voice.remark(&traffic) + &voice.failure(failure),
+        (None, Some(line)) if traffic.is_empty() => voice.closing(&line, failed),
+        (None, Some(line)) => voice.closing(&format!("{line}; {traffic}"), failed),
         (None, None) => String::new(),
     };
     words.stderr.insert_str(0, &(voice.times(&facts) + &said));
     words
+}
+
+/// What compression has brought: bytes on the wire, with frame headers and all, of bytes of payload.
+fn traffic(facts: &Facts, stats: &Stats) -> String {
+    let received = (stats.wire_in.get(), facts.bytes_in + stats.unprinted.get(), "received");
+    let sent = (stats.wire_out.get(), facts.bytes_out, "sent");
+    let parts = [received, sent].into_iter().filter(|(_, payload, _)| *payload > 0);
+    let parts: Vec<_> = parts
+        .map(|(wire, payload, word)| {
+            let percent = wire as f64 * 100.0 / payload as f64;
+            format!("{wire} of {payload} bytes {word} ({percent:.1}%)")
+        })
+        .collect();
+    if parts.is_empty() { String::new() } else { format!("on the wire {}", parts.join(", ")) }
 }
 
 fn facts(end: &End, start: Instant, stats: &Stats, opening: &Opening) -> Facts {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderValue, SEC_WEBSOCKET_EXTENSIONS};
 
 use super::login::complete;
 use super::plan::limit;
@@ -21,6 +21,14 @@ const MAX_HEADERS: usize = 1000;
 /// # Errors
 /// What cannot be obeyed, or read.
 pub fn how(arguments: RequestArgs) -> Result<How, Failure> {
+    let headers = header_lines("-H", &arguments.headers)?;
+    let is_extensions = |line: &HeaderLine| *line.name() == SEC_WEBSOCKET_EXTENSIONS;
+    if arguments.compress.is_some() && headers.iter().any(is_extensions) {
+        return Err(Failure::usage(
+            "-H Sec-WebSocket-Extensions and --compress are about the same header",
+            "--compress offers what can be spoken here; -H is for servers that are to refuse",
+        ));
+    }
     let http = match (arguments.http2_prior_knowledge, arguments.http2) {
         (true, _) => Http::Two,
         (false, true) => Http::OfferTwo,
@@ -41,7 +49,7 @@ pub fn how(arguments: RequestArgs) -> Result<How, Failure> {
         proxy_tls: proxy_tls_options(&arguments.proxy),
         tls: tls_options(arguments.tls)?,
         request: Request {
-            headers: header_lines("-H", &arguments.headers)?,
+            headers,
             origin: arguments.origin,
             subprotocols: arguments.subprotocols,
             user_agent: arguments.user_agent,
@@ -50,6 +58,7 @@ pub fn how(arguments: RequestArgs) -> Result<How, Failure> {
             netrc: netrc_file(arguments.netrc, arguments.netrc_file)
                 .map(|file| netrc(&file))
                 .transpose()?,
+            compress: arguments.compress,
             cookies: given_cookies(&arguments.cookies)?,
         },
     })

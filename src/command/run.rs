@@ -21,7 +21,7 @@ use crate::input::reader::Reader;
 use crate::net::{self, How, Opened, Steps};
 use crate::policy::retry::Retry;
 use crate::record::{Open, OpenTiming, Record};
-use crate::session::{Ends, Interrupt, Interrupts, Output, Session, Stats};
+use crate::session::{Ends, Interrupt, Interrupts, Output, Session, Settings, Stats};
 use crate::ui::{Counts, Voice, show_progress};
 
 /// How long the last words may take in any case: enough for a stderr that is not stuck.
@@ -38,6 +38,8 @@ pub struct Opening {
     pub peer: String,
     /// Its address, if it has one.
     pub address: Option<IpAddr>,
+    /// Whether messages may be compressed.
+    pub compresses: bool,
     /// `1.1` or `2`.
     pub http_version: &'static str,
     /// When.
@@ -120,6 +122,16 @@ async fn attempt(
     };
     let Told { voice, output, stderr, opening, .. } = told;
     announce(&opened, output, opening, begun);
+    opening.compresses = opened.accepted.deflate.is_some();
+    stderr.say(&match opened.accepted.deflate {
+        None if how.request.compress.is_some() => {
+            voice.aside("no compression: the server did not accept it")
+        }
+        Some(deflate) if !deflate.may_send_compressed() => voice.warning(
+            "sending everything as it is: the server asks for a window of 256 bytes, and zlib has none so small",
+        ),
+        _ => String::new(),
+    });
     output.writer.begin();
     if let Some(banner) = talk.banner {
         stderr.say(&voice.note(&format!("connected to {}; {banner}", opening.url)));
@@ -127,7 +139,8 @@ async fn attempt(
 
     let reader = Some(Reader::new(talk.origins));
     let ends = Ends { feed: talk.feed, reader, output, stats: Rc::clone(stats) };
-    let session = Session::new(opened.stream, &opened.early, ends, talk.settings);
+    let settings = Settings { deflate: opened.accepted.deflate, ..talk.settings };
+    let session = Session::new(opened.stream, &opened.early, ends, settings);
     let outcome = match talk.progress {
         Some(total) if voice.has_audience() => {
             let counts = || Counts {
@@ -252,7 +265,7 @@ fn announce(opened: &Opened, output: &mut Output, opening: &Opening, begun: Inst
         http_version: opening.http_version,
         status: opening.status,
         subprotocol: opened.accepted.subprotocol.as_deref(),
-        extensions: &[],
+        extensions: opened.accepted.extension.as_slice(),
         peer_address: &opening.peer,
         timing: OpenTiming {
             namelookup: since(steps.resolved),

@@ -19,7 +19,8 @@ use crate::exit::{Exit, code};
 use crate::failure::Failure;
 use crate::handshake::Location;
 use crate::net;
-use crate::session;
+use crate::session::{self, Echo, MAX_HELD, Spare};
+use crate::wire::Role;
 
 /// What a shell says of a command that is there and cannot be run, and of one that is not there.
 const CANNOT_RUN: i32 = 126;
@@ -36,7 +37,8 @@ const BREATH: Duration = Duration::from_millis(50);
 pub async fn start_echo() -> Result<Location, Failure> {
     let (listener, address) = listen("127.0.0.1:0").await?;
     let (_, ended) = watch::channel(());
-    tokio::spawn(accept_all(listener, ended));
+    // We read while we write.
+    tokio::spawn(accept_all(listener, Spare::default(), ended));
     Ok(location(address))
 }
 
@@ -50,7 +52,7 @@ pub async fn serve(arguments: ServeArgs) -> Result<Exit, Failure> {
     let (listener, bound) = listen(&arguments.address).await?;
     let url = format!("ws://{bound}");
     let (end, ended) = watch::channel(());
-    let accepting = tokio::spawn(accept_all(listener, ended));
+    let accepting = tokio::spawn(accept_all(listener, Spare::new(MAX_HELD as usize), ended));
     let exit = match arguments.command.split_first() {
         Some((program, rest)) => run_child(program, rest, &url).await,
         None => {
@@ -94,11 +96,12 @@ fn location(address: SocketAddr) -> Location {
 }
 
 /// Serves every client until `ended` changes.
-async fn accept_all(listener: TcpListener, ended: watch::Receiver<()>) {
+async fn accept_all(listener: TcpListener, spare: Spare, ended: watch::Receiver<()>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let mut ended = ended.clone();
+                let spare = spare.clone();
                 tokio::spawn(async move {
                     // Without this only latency is lost.
                     let _ = stream.set_nodelay(true);
@@ -108,7 +111,9 @@ async fn accept_all(listener: TcpListener, ended: watch::Receiver<()>) {
                                 std::future::pending().await
                             }
                         };
-                        session::echo(client.stream, &client.early, ended).await;
+                        let net::ServerSide { stream, early, deflate } = client;
+                        let echo = Echo { role: Role::Server, deflate, spare: &spare };
+                        echo.run(stream, &early, ended).await;
                     }
                 });
             }

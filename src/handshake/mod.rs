@@ -4,7 +4,9 @@
 mod accept;
 mod certificate;
 mod cookies;
+pub mod deflate;
 mod detour;
+mod extensions;
 mod netrc;
 mod proxy;
 mod redirect;
@@ -17,6 +19,7 @@ mod tls;
 pub use accept::{accept, reject};
 pub use certificate::{Certificate, public_key};
 pub use cookies::Jar;
+pub use deflate::{Offer, accept_offer};
 pub use detour::{ConnectTo, Detours, Family, Interface, Resolve};
 pub use netrc::Netrc;
 pub use proxy::{Proxies, Proxy, ProxyFault, ProxyKind, Route};

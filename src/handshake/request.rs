@@ -6,12 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hyper::header::{
     AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
-    PROXY_AUTHORIZATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
-    USER_AGENT,
+    PROXY_AUTHORIZATION, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
 };
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
-use super::{Location, Netrc, Target};
+use super::{Location, Netrc, Offer, Target};
 
 /// A text that is never shown.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -77,6 +77,13 @@ pub enum HeaderLine {
 }
 
 impl HeaderLine {
+    /// The header's name.
+    pub fn name(&self) -> &HeaderName {
+        match self {
+            HeaderLine::Set(name, _) | HeaderLine::Remove(name) => name,
+        }
+    }
+
     /// Reads what was typed.
     ///
     /// # Errors
@@ -121,6 +128,8 @@ pub struct Request {
     pub bearer: Option<HeaderValue>,
     /// `--netrc`, `--netrc-file`.
     pub netrc: Option<Netrc>,
+    /// `--compress`.
+    pub compress: Option<Offer>,
     /// `-b` with cookies themselves, as the header has them.
     pub cookies: Option<HeaderValue>,
 }
@@ -152,6 +161,9 @@ impl Request {
         }
         if !self.subprotocols.is_empty() {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, value(&self.subprotocols.join(", ")));
+        }
+        if let Some(offer) = &self.compress {
+            headers.insert(SEC_WEBSOCKET_EXTENSIONS, value(&offer.to_string()));
         }
         let authorization = self.bearer.clone();
         if let Some(authorization) =

@@ -13,8 +13,9 @@ use hyper::{StatusCode, Version};
 use thiserror::Error;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::Request;
+use super::{Offer, Request};
 use crate::output::escape;
+use crate::wire::Deflate;
 
 /// No server is waited for longer at its word.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(6 * 3600);
@@ -24,6 +25,10 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(6 * 3600);
 pub struct Accepted {
     /// The subprotocol that the server chose.
     pub subprotocol: Option<String>,
+    /// How messages are compressed, if they may be.
+    pub deflate: Option<Deflate>,
+    /// The extension as the server accepted it.
+    pub extension: Option<String>,
 }
 
 /// An answer that breaks the opening handshake.
@@ -41,6 +46,14 @@ pub enum HandshakeFault {
     /// Section 4.1, 5.
     #[error("the server accepted an extension that was not offered: {0:?}")]
     Extension(String),
+    /// RFC 7692 section 7.1.
+    #[error("the server's answer to permessage-deflate is {answer:?}: {why}")]
+    Deflate {
+        /// What it said.
+        answer: String,
+        /// What is wrong with that.
+        why: String,
+    },
     /// Section 4.1, 6.
     #[error("the server chose a subprotocol that was not offered: {0:?}")]
     Subprotocol(String),
@@ -78,8 +91,11 @@ impl HandshakeFault {
             HandshakeFault::NotHttp(_) | HandshakeFault::Cut(_) => {
                 Some("is there a WebSocket server at this address, and is it ws:// that it speaks?")
             }
-            HandshakeFault::Extension(_) => {
-                Some("it answers something that was not asked: another server, or one behind it?")
+            HandshakeFault::Extension(_) => Some(
+                "what -H offers is not spoken here, but by --compress; or is it another server?",
+            ),
+            HandshakeFault::Deflate { .. } => {
+                Some("it may agree to less: --compress without parameters, or no --compress")
             }
             HandshakeFault::TooLarge => Some("is it a WebSocket server?"),
             HandshakeFault::Upgrade(_)
@@ -176,7 +192,11 @@ pub fn status_line(answer: &response::Parts) -> String {
 ///
 /// # Errors
 /// The first rule of section 4.1 that it breaks.
-pub fn judge(request: &HeaderMap, answer: &HeaderMap) -> Result<Accepted, HandshakeFault> {
+pub fn judge(
+    request: &HeaderMap,
+    offer: Option<&Offer>,
+    answer: &HeaderMap,
+) -> Result<Accepted, HandshakeFault> {
     let upgrade = joined(answer, UPGRADE);
     if !upgrade.as_deref().is_some_and(|value| value.trim().eq_ignore_ascii_case("websocket")) {
         return Err(HandshakeFault::Upgrade(upgrade));
@@ -191,25 +211,33 @@ pub fn judge(request: &HeaderMap, answer: &HeaderMap) -> Result<Accepted, Handsh
     if accept.as_deref().map(str::trim) != Some(&derive_accept_key(key)) {
         return Err(HandshakeFault::Accept(accept));
     }
-    judge_choices(request, answer)
+    judge_choices(request, offer, answer)
 }
 
 /// Judges what an answer that accepts has chosen, over HTTP/2 too (RFC 8441 section 5).
 ///
 /// # Errors
 /// It was not offered.
-pub fn judge_choices(request: &HeaderMap, answer: &HeaderMap) -> Result<Accepted, HandshakeFault> {
-    if let Some(extensions) = joined(answer, SEC_WEBSOCKET_EXTENSIONS)
-        && !extensions.trim().is_empty()
-    {
-        return Err(HandshakeFault::Extension(extensions));
-    }
+pub fn judge_choices(
+    request: &HeaderMap,
+    offer: Option<&Offer>,
+    answer: &HeaderMap,
+) -> Result<Accepted, HandshakeFault> {
+    let extension = joined(answer, SEC_WEBSOCKET_EXTENSIONS).filter(|list| !list.trim().is_empty());
+    let deflate = match (&extension, offer) {
+        (None, _) => None,
+        (Some(extension), None) => return Err(HandshakeFault::Extension(extension.clone())),
+        (Some(extension), Some(offer)) => {
+            let wrong = |why| HandshakeFault::Deflate { answer: extension.clone(), why };
+            Some(offer.judge(extension).map_err(wrong)?)
+        }
+    };
     let subprotocol = joined(answer, SEC_WEBSOCKET_PROTOCOL);
     match &subprotocol {
         Some(chosen) if !Request::offered(request).contains(chosen) => {
             Err(HandshakeFault::Subprotocol(chosen.clone()))
         }
-        _ => Ok(Accepted { subprotocol }),
+        _ => Ok(Accepted { subprotocol, deflate, extension }),
     }
 }
 
@@ -272,9 +300,9 @@ mod tests {
     #[test]
     fn an_answer_is_judged_by_section_4_1() {
         use HandshakeFault as Fault;
-        let none = Ok(Accepted { subprotocol: None });
+        let none = Ok(Accepted::default());
         let some = |text: &str| Some(text.to_owned());
-        let chat = Ok(Accepted { subprotocol: some("chat") });
+        let chat = Ok(Accepted { subprotocol: some("chat"), ..Accepted::default() });
         let cases: Vec<(&[&str], Result<Accepted, Fault>)> = vec![
             (&[UP, CON, ACC], none.clone()),
             (&["Upgrade: WebSocket", "Connection: keep-alive, uPGRADE", ACC], none.clone()),
@@ -303,7 +331,7 @@ mod tests {
         ];
         let request = map(&[KEY, "Sec-WebSocket-Protocol: soap, chat"]);
         for (lines, expected) in cases {
-            assert_eq!(judge(&request, &map(lines)), expected, "{lines:?}");
+            assert_eq!(judge(&request, None, &map(lines)), expected, "{lines:?}");
         }
     }
 }

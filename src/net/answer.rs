@@ -11,7 +11,7 @@ use hyper::http::response;
 use super::http2::Tunnel;
 use super::{Opened, Stream, upgrade};
 use crate::failure::Failure;
-use crate::handshake::{Refusal, judge_choices};
+use crate::handshake::{Offer, Refusal, judge_choices};
 
 /// Bytes of a refusal's body that are kept.
 const MAX_BODY: usize = 64 * 1024;
@@ -41,14 +41,14 @@ impl Answer {
     ///
     /// # Errors
     /// The server refuses, or breaks the opening handshake.
-    pub async fn settle(self, asked: &HeaderMap) -> Result<Opened, Failure> {
+    pub async fn settle(self, asked: &HeaderMap, offer: Option<&Offer>) -> Result<Opened, Failure> {
         let Answer { parts, rest } = self;
         match rest {
             Rest::One(body) if parts.status == StatusCode::SWITCHING_PROTOCOLS => {
-                upgrade::take_over(parts, body, asked).await
+                upgrade::take_over(parts, body, asked, offer).await
             }
             Rest::Two(tunnel) if parts.status.is_success() => {
-                let accepted = judge_choices(asked, &parts.headers)?;
+                let accepted = judge_choices(asked, offer, &parts.headers)?;
                 Ok(Opened { stream: Stream::Http2(tunnel), early: Bytes::new(), accepted })
             }
             rest => Err(Failure::Refused(Box::new(Answer { parts, rest }.refusal().await))),

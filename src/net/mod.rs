@@ -126,7 +126,7 @@ pub async fn open(
             Failure::TimeLimit(TimeLimit::Connect { address, limit, missing })
         })??,
     };
-    answer.settle(&asked).await
+    answer.settle(&asked, how.request.compress.as_ref()).await
 }
 
 /// What is waited for after a step.

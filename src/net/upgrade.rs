@@ -21,7 +21,8 @@ use super::stream::Asking;
 use super::tls::handshake_fault;
 use super::{Opened, Stream};
 use crate::failure::{Failure, root_cause};
-use crate::handshake::{self, HandshakeFault, Hop, Location, Step};
+use crate::handshake::{self, HandshakeFault, Hop, Location, Offer, Step};
+use crate::wire::Deflate;
 
 /// Headers that an answer may have.
 const MAX_HEADERS: usize = 1000;
@@ -52,12 +53,13 @@ pub async fn take_over(
     parts: response::Parts,
     body: Incoming,
     asked: &HeaderMap,
+    offer: Option<&Offer>,
 ) -> Result<Opened, Failure> {
     if parts.version != Version::HTTP_11 {
         let what = format!("it says {:?}", parts.version);
         return Err(HandshakeFault::NotHttp(what).into());
     }
-    let accepted = handshake::judge(asked, &parts.headers)?;
+    let accepted = handshake::judge(asked, offer, &parts.headers)?;
     let upgraded = hyper::upgrade::on(Response::from_parts(parts, body)).await.map_err(fault)?;
     let (stream, early) = into_stream(upgraded)?;
     Ok(Opened { stream, early, accepted })
@@ -126,6 +128,8 @@ pub struct ServerSide {
     pub stream: Stream,
     /// What came after the request, in the same packet.
     pub early: Bytes,
+    /// How messages are compressed, if they may be.
+    pub deflate: Option<Deflate>,
 }
 
 /// Answers opening handshakes on a connection until one is accepted or the client goes away.
@@ -134,10 +138,10 @@ pub async fn accept(stream: TcpStream) -> Option<ServerSide> {
     let give = Mutex::new(Some(give));
     let service = hyper::service::service_fn(|mut request: hyper::Request<Incoming>| {
         let answer = match handshake::accept(&request) {
-            Ok(answer) => {
+            Ok((answer, deflate)) => {
                 if let Some(give) = give.lock().ok().and_then(|mut give| give.take()) {
                     // The receiver is only gone when the connection is.
-                    let _ = give.send(hyper::upgrade::on(&mut request));
+                    let _ = give.send((hyper::upgrade::on(&mut request), deflate));
                 }
                 answer
             }
@@ -151,6 +155,7 @@ pub async fn accept(stream: TcpStream) -> Option<ServerSide> {
     // Otherwise a client that never asked for the upgrade would be waited for.
     drop(give);
     served.ok()?;
-    let (stream, early) = into_stream(take.await.ok()?.await.ok()?).ok()?;
-    Some(ServerSide { stream, early })
+    let (upgraded, deflate) = take.await.ok()?;
+    let (stream, early) = into_stream(upgraded.await.ok()?).ok()?;
+    Some(ServerSide { stream, early, deflate })
 }

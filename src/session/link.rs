@@ -9,8 +9,9 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::inflation::Inflation;
 use super::outbox::Outbox;
-use crate::wire::{Batch, Decoder, Event, Kind, Role, Violation};
+use crate::wire::{Batch, Decoder, Deflate, Deflated, Event, Kind, Role, Violation};
 
 /// Bytes of the buffer, until a message that waits needs more.
 const BUFFER: usize = 384 * 1024;
@@ -39,18 +40,39 @@ pub struct Inbox {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// What takes compressed messages, if they were agreed on.
+    inflation: Option<Inflation>,
+    /// Bytes that were ever received.
+    pub received: u64,
 }
 
 impl Inbox {
-    /// The next event among the bytes that are here, with the buffer that its ranges point into.
+    /// The next event among the bytes that are here, with the buffer that its ranges point into; none
+    /// either when more than was allowed had to be inflated for it, and then [`Inbox::has_more`].
     ///
     /// # Errors
     /// A breach of the protocol. Nothing after it is to be decoded.
     pub fn event(&mut self) -> Result<Option<(Event, &[u8])>, Violation> {
         loop {
+            while let Some(inflation) = &mut self.inflation
+                && inflation.is_waiting()
+            {
+                if inflation.is_spent() {
+                    return Ok(None);
+                }
+                if let Some(event) = inflation.event(&self.buffer)? {
+                    let piece = self.inflation.as_ref().map_or(&[][..], Inflation::piece);
+                    return Ok(Some((event, piece)));
+                }
+            }
             let at = self.start;
             let step = self.decoder.step(&mut self.buffer[at..self.end])?;
             self.start += step.consumed;
+            if let (Some(piece), Some(inflation)) = (step.deflated, &mut self.inflation) {
+                let payload = at + piece.payload.start..at + piece.payload.end;
+                inflation.take(Deflated { payload, ..piece });
+                continue;
+            }
             match step.event {
                 Some(event) => return Ok(Some((event, &self.buffer[at..self.end]))),
                 None if step.consumed == 0 => {
@@ -66,8 +88,28 @@ impl Inbox {
         }
     }
 
+    /// Allows so many bytes to be inflated from now on.
+    pub fn allow(&mut self, work: u64) {
+        if let Some(inflation) = &mut self.inflation {
+            inflation.allow(work);
+        }
+    }
+
+    /// How much was ever inflated, in bytes and what is as much work.
+    pub fn work(&self) -> u64 {
+        self.inflation.as_ref().map_or(0, Inflation::work)
+    }
+
+    /// Whether bytes that are here are still to be inflated.
+    pub fn has_more(&self) -> bool {
+        self.inflation.as_ref().is_some_and(Inflation::is_waiting)
+    }
+
     /// The kind of the next message: see [`Decoder::message_kind`].
     pub fn message_kind(&self) -> Option<Kind> {
+        if self.has_more() {
+            return None;
+        }
         self.decoder.message_kind(&self.buffer[self.start..self.end])
     }
 
@@ -110,6 +152,9 @@ impl Inbox {
     /// Forgets what was received and not decoded: after a violation it means nothing.
     pub fn discard(&mut self) {
         (self.start, self.end) = (0, 0);
+        if let Some(inflation) = &mut self.inflation {
+            inflation.discard();
+        }
     }
 }
 
@@ -135,14 +180,34 @@ pub enum Read {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// A link over `stream`; `early` are bytes that came with the opening handshake.
-    pub fn new(stream: S, early: &Bytes, role: Role, max_message: Option<u64>) -> Self {
+    pub fn new(
+        stream: S,
+        early: &Bytes,
+        role: Role,
+        max_message: Option<u64>,
+        deflate: Option<&Deflate>,
+    ) -> Self {
         let mut buffer = vec![0; BUFFER.max(early.len())];
         buffer[..early.len()].copy_from_slice(early);
         let decoder = Decoder::new(role, max_message);
+        let (decoder, inflation) = match deflate {
+            None => (decoder, None),
+            Some(deflate) => {
+                let inflater = deflate.inflater(role, max_message);
+                (decoder.with_deflate(), Some(Inflation::new(inflater)))
+            }
+        };
         Link {
             stream,
-            inbox: Inbox { decoder, buffer, start: 0, end: early.len() },
-            outbox: Outbox::new(role),
+            inbox: Inbox {
+                decoder,
+                buffer,
+                start: 0,
+                end: early.len(),
+                inflation,
+                received: early.len() as u64,
+            },
+            outbox: Outbox::new(role, deflate),
             read_ended: false,
             write_failed: false,
             unflushed: false,
@@ -219,7 +284,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 Some(Read::End)
             }
             Poll::Ready(Ok(())) => {
-                inbox.end += space.filled().len();
+                let size = space.filled().len();
+                inbox.end += size;
+                inbox.received += size as u64;
                 Some(Read::Bytes)
             }
             Poll::Ready(Err(error)) => {
@@ -233,12 +300,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::encode::{self, Head};
+    use crate::wire::{Agreement, opcode};
 
     fn inbox(bytes: &[u8]) -> Inbox {
         let mut buffer = vec![0; BUFFER];
         buffer[..bytes.len()].copy_from_slice(bytes);
         let decoder = Decoder::new(Role::Client, None);
-        Inbox { decoder, buffer, start: 0, end: bytes.len() }
+        Inbox { decoder, buffer, start: 0, end: bytes.len(), inflation: None, received: 0 }
+    }
+
+    #[test]
+    fn what_is_not_inflated_in_one_round_is_in_the_next() {
+        let deflate = Deflate { agreement: Agreement::default(), level: 9, min_size: 0 };
+        let mut compressed = Vec::new();
+        let mut deflater = deflate.deflater(Role::Server).unwrap();
+        deflater.push(&[b'x'; 300_000], true, &mut compressed);
+        let mut bytes = Vec::new();
+        for (rsv1, payload) in [(false, &b"before"[..]), (true, &compressed), (false, b"after")] {
+            let head = Head { fin: true, opcode: opcode::TEXT, rsv1 };
+            encode::frame(&mut bytes, head, None, payload);
+        }
+        let mut inbox = inbox(&bytes);
+        inbox.decoder = Decoder::new(Role::Client, None).with_deflate();
+        inbox.inflation = Some(Inflation::new(deflate.inflater(Role::Client, None)));
+        let (mut rounds, mut came) = (0, Vec::new());
+        loop {
+            inbox.allow(1);
+            while let Some((event, bytes)) = inbox.event().unwrap() {
+                let Event::Data { payload, last, .. } = event else { panic!("{event:?}") };
+                came.extend_from_slice(&bytes[payload]);
+                came.extend(last.then_some(b'|'));
+            }
+            if !inbox.has_more() {
+                break;
+            }
+            rounds += 1;
+            // A read between two rounds does not move what waits.
+            inbox.room().fill(0);
+        }
+        assert!(rounds >= 4, "{rounds}");
+        assert_eq!(came, [&b"before|"[..], &[b'x'; 300_000], b"|after|"].concat());
     }
 
     #[test]

@@ -2,11 +2,15 @@
 //! output, and asks the policies what that means. The only big select of the program is here.
 
 mod closing;
+mod deflation;
 mod echo;
+mod inflation;
 mod interrupt;
 mod link;
 mod outbox;
 mod output;
+mod receiving;
+mod sending;
 mod stats;
 
 use std::future::{pending, poll_fn, ready};
@@ -19,21 +23,19 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
-pub use echo::echo;
+pub use echo::{Echo, Spare};
 pub use interrupt::{Interrupt, Interrupts};
 pub use output::{Output, STDOUT};
 pub use stats::Stats;
 
 use crate::exit::{Answer, Closure, Outcome, Unsent};
 use crate::failure::{Failure, TimeLimit};
+use crate::input::Feed;
 use crate::input::reader::{Block, ReadError, Reader};
-use crate::input::{Feed, Outgoing};
-use crate::output::encode::Piece;
 use crate::policy::countdown::Countdown;
 use crate::policy::ending::{Ending, Over, Rules};
 use crate::policy::keepalive::{Action, Keepalive};
-use crate::record::{self, Record, Side};
-use crate::wire::{Close, Event, Kind, Role, opcode};
+use crate::wire::{Close, Deflate, Role, opcode};
 use closing::{Closing, PARTING};
 use interrupt::AFTER_SIGNAL;
 use link::{Link, Moved, Read};
@@ -44,7 +46,8 @@ pub const MAX_HELD: u64 = 64 << 20;
 
 /// Rounds without a wait after which the runtime has its turn.
 const ROUNDS: u32 = 4;
-/// Bytes that are sent before the session looks at everything else again.
+/// Bytes that are sent, or inflated, before the session looks at everything else again. A message that
+/// is held is compressed in one go: at level 9 the worst megabyte there is takes zlib two seconds.
 const ROUND: u64 = 256 << 10;
 
 /// The choices for one session.
@@ -60,6 +63,8 @@ pub struct Settings {
     pub keepalive: Option<(Duration, Duration)>,
     /// The largest message that is taken, in bytes, if it was given by hand.
     pub max_message: Option<u64>,
+    /// How messages are compressed, if they may be.
+    pub deflate: Option<Deflate>,
 }
 
 /// One session.
@@ -121,7 +126,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             .keepalive
             .map(|(interval, timeout)| Keepalive::new(interval, timeout, rand::random(), now));
         Session {
-            link: Link::new(stream, early, Role::Client, max_message),
+            link: Link::new(stream, early, Role::Client, max_message, settings.deflate.as_ref()),
             receiver: Receiver::new(needs_whole, Rc::clone(&ends.stats)),
             output: ends.output,
             feed: ends.feed,
@@ -152,7 +157,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         self.read_events(false);
         let mut rounds = 0;
         while self.closure.is_none() {
-            if self.undecoded {
+            if self.undecoded || self.link.inbox.has_more() {
                 self.read_events(false);
             }
             self.send_input();
@@ -181,6 +186,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
         self.output.break_off();
         self.part(interrupts).await;
+        self.stats.wire_in.set(self.link.inbox.received);
+        self.stats.wire_out.set(self.link.outbox.written());
         if matches!(self.closure, Some(Closure::ByPeer(_))) {
             self.look_for_more_input().await;
         }
@@ -196,8 +203,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     }
 
     async fn wait(&mut self, interrupts: &mut Interrupts) {
-        let want_read = !self.undecoded && self.may_print();
-        self.hold_or_resume(want_read);
+        let may_read = !self.undecoded && self.may_print();
+        let has_more = may_read && self.link.inbox.has_more();
+        let want_read = may_read && !has_more;
+        self.hold_or_resume(may_read);
+        self.listen_for_pongs(want_read);
         self.set_timer();
         let is_open = self.closing.is_none();
         let want_block = self.block.is_none() && is_open;
@@ -212,18 +222,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             }
             block = next_block(&mut self.reader), if want_block => self.take_block(block),
             () = elapsed(&mut self.timer) => {}
-            () = ready(()), if more_to_send => {}
+            () = ready(()), if more_to_send || has_more => {}
         }
-    }
-
-    /// Whether the output has room. What is not printed needs none.
-    fn may_print(&self) -> bool {
-        self.is_mute() || !self.output.writer.is_full()
-    }
-
-    /// Whether what arrives is not printed.
-    fn is_mute(&self) -> bool {
-        self.muted || self.ending.is_met()
     }
 
     fn set_timer(&mut self) {
@@ -259,69 +259,21 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         let countdowns = [closing, self.give_up.as_mut()].into_iter().flatten();
         if reading {
             self.ending.resume(now);
-            self.keepalive.iter_mut().for_each(|keepalive| keepalive.resume(now));
             countdowns.for_each(|countdown| countdown.resume(now));
         } else {
             self.ending.hold();
-            self.keepalive.iter_mut().for_each(|keepalive| keepalive.hold(now));
             countdowns.for_each(|countdown| countdown.hold(now));
         }
     }
 
-    // Bytes out.
-
-    fn take_block(&mut self, block: Option<Result<Block, ReadError>>) {
-        match block {
-            Some(Ok(block)) => {
-                Stats::add(&self.stats.input, block.bytes().len() as u64);
-                self.block = Some(block);
-            }
-            Some(Err(ReadError { source_name: name, error })) => {
-                self.input_failed(Failure::ReadInput { name, error });
-            }
-            None => self.reader = None,
+    /// A Pong takes no longer than the peer does: not while our output keeps us from reading, or what we
+    /// have read is still to be inflated.
+    fn listen_for_pongs(&mut self, reading: bool) {
+        match &mut self.keepalive {
+            None => {}
+            Some(keepalive) if reading => keepalive.resume(Instant::now()),
+            Some(keepalive) => keepalive.hold(Instant::now()),
         }
-    }
-
-    /// Turns input into frames while there is room for them.
-    fn send_input(&mut self) {
-        let begun = self.link.outbox.added();
-        // However fast the peer is, there is more to look after than our input.
-        while self.link.outbox.added().saturating_sub(begun) < ROUND
-            && self.closing.is_none()
-            && self.link.outbox.has_room()
-            && let Some(block) = self.block.take()
-        {
-            let mut sender =
-                Sender { outbox: &mut self.link.outbox, stats: &self.stats, close: None };
-            let result = self.feed.push(block.bytes(), block.end, &mut sender);
-            let close = sender.close;
-            let was_full = block.is_full();
-            if let Some(reader) = &mut self.reader {
-                reader.recycle(block);
-            }
-            if let Some(close) = close {
-                self.close_after_input(close.unwrap_or_else(|| self.settings.close.clone()));
-            } else if let Err(error) = result {
-                self.input_failed(error.into());
-            }
-            // The peer can work on this while we go on.
-            let moved = self.link.write_now();
-            self.moved(moved);
-            if was_full && let Some(block) = self.reader.as_mut().and_then(Reader::try_next) {
-                self.take_block(Some(block));
-            }
-        }
-        if self.feed.is_done() && self.link.outbox.is_empty() {
-            self.ending.input_ended(Instant::now());
-        }
-    }
-
-    /// What came before has been sent; the session is closed as at the end of the input.
-    fn input_failed(&mut self, failure: Failure) {
-        self.reader = None;
-        self.failure.get_or_insert(failure);
-        self.close_after_input(self.settings.close.clone());
     }
 
     fn moved(&mut self, moved: Moved) {
@@ -339,93 +291,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
     }
 
-    fn wrote(&mut self) {
-        let written = self.link.outbox.written();
-        if let Some(keepalive) = &mut self.keepalive
-            && self.ping_end.is_some_and(|end| end <= written)
-        {
-            self.ping_end = None;
-            keepalive.ping_left(Instant::now());
-        }
-        self.close_moved(written);
-        if self.link.outbox.has_room_for_control()
-            && let Some(payload) = self.unanswered_ping.take()
-        {
-            self.link.outbox.control(opcode::PONG, &payload);
-        }
-    }
-
-    // Bytes in.
-
-    /// Takes what was received, as far as the output has room for it, or at any rate.
-    fn read_events(&mut self, at_any_rate: bool) {
-        let now = Instant::now();
-        loop {
-            self.output.writer.flush_if_full();
-            self.undecoded = !self.may_print()
-                || !self.is_mute() && self.output.had_better_wait(&self.link.inbox);
-            if self.undecoded && !at_any_rate {
-                return;
-            }
-            if !self.is_mute() {
-                let Session { receiver, link, ending, output, .. } = self;
-                receiver.batch(&mut link.inbox, ending, output, now);
-            }
-            let mute = self.is_mute();
-            let (event, bytes) = match self.link.inbox.event() {
-                Ok(Some(found)) => found,
-                Ok(None) => {
-                    // The beginning of a message that waits for its rest.
-                    if !mute && self.link.inbox.message_kind().is_some() {
-                        self.ending.heard(now);
-                    }
-                    return;
-                }
-                Err(violation) => {
-                    self.link.inbox.discard();
-                    return self.violated(violation);
-                }
-            };
-            match event {
-                Event::Data { .. } if mute => {}
-                Event::Data { kind, payload, first, last } => {
-                    let piece = Piece { kind, payload: &bytes[payload], first, last };
-                    self.receiver.take(piece, &mut self.ending, self.output, now);
-                }
-                Event::Ping(payload) => {
-                    let payload = &bytes[payload];
-                    if self.link.outbox.has_room_for_control() {
-                        self.link.outbox.control(opcode::PONG, payload);
-                    } else {
-                        self.unanswered_ping = Some(payload.to_vec());
-                    }
-                    if self.output.writes_records() && !mute {
-                        let base64 = record::base64(payload);
-                        self.output.record(&Record::Ping { from: Side::Peer, base64 });
-                    }
-                }
-                Event::Pong(payload) => {
-                    let payload = &bytes[payload];
-                    let took = self.keepalive.as_mut().and_then(|k| k.pong(payload, now));
-                    if let Some(took) = took {
-                        self.stats.round_trip(took);
-                    }
-                    if self.output.writes_records() && !mute {
-                        let base64 = record::base64(payload);
-                        let rtt_us = took.map(|took| took.as_micros() as u64);
-                        self.output.record(&Record::Pong { from: Side::Peer, base64, rtt_us });
-                    }
-                }
-                Event::Close(close) => return self.peer_closed(close),
-            }
-        }
-    }
-
-    // Time and interruption.
-
     fn keep_time(&mut self) {
         let now = Instant::now();
-        if self.give_up.as_ref().is_some_and(|give_up| give_up.is_over(now)) {
+        let has_more = self.link.inbox.has_more();
+        if !has_more && self.give_up.as_ref().is_some_and(|give_up| give_up.is_over(now)) {
             return self.lost("it cannot be written to".into());
         }
         if self.closing.is_some() {
@@ -435,8 +304,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             }
             return;
         }
-        if self.undecoded && self.ending.deadline().is_some_and(|at| at <= now) {
-            // What was received before the time was over is printed.
+        if (self.undecoded || has_more) && self.ending.deadline().is_some_and(|at| at <= now) {
+            // What was received before the time was over is printed, unless it becomes too much.
             self.read_events(true);
             if self.closing.is_some() || self.closure.is_some() {
                 return;
@@ -495,29 +364,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     fn output_failed(&mut self, error: io::Error) {
         self.failure = Some(self.output.failure(error));
         self.abort(self.settings.close.clone());
-    }
-}
-
-/// Puts messages into the queue, and counts them.
-struct Sender<'a> {
-    outbox: &'a mut outbox::Outbox,
-    stats: &'a Stats,
-    close: Option<Option<Close>>,
-}
-
-impl Outgoing for Sender<'_> {
-    fn data(&mut self, kind: Kind, payload: &[u8], first: bool, last: bool) {
-        Stats::add(&self.stats.bytes_out, payload.len() as u64);
-        Stats::add(&self.stats.messages_out, u64::from(last));
-        self.outbox.data(kind, payload, first, last);
-    }
-
-    fn ping(&mut self, payload: &[u8]) {
-        self.outbox.control(opcode::PING, payload);
-    }
-
-    fn close(&mut self, close: Option<Close>) {
-        self.close = Some(close);
     }
 }
 

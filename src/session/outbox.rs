@@ -4,8 +4,9 @@
 use rand::Rng as _;
 use rand::rngs::StdRng;
 
+use super::deflation::Deflation;
 use crate::wire::encode::{self, Head};
-use crate::wire::{Kind, Role, opcode};
+use crate::wire::{Deflate, Kind, Role, opcode};
 
 /// Bytes in the queue at which no more data is taken.
 const BOUND: usize = 256 * 1024;
@@ -23,6 +24,8 @@ pub struct Outbox {
     masks: Option<StdRng>,
     /// Whether a data message has begun and not ended.
     within_message: bool,
+    /// What makes messages shorter, if that was agreed on.
+    deflation: Option<Box<Deflation>>,
 }
 
 /// What [`Outbox::retract`] found.
@@ -38,19 +41,32 @@ pub struct Retracted {
 
 impl Outbox {
     /// An empty queue for one end of a connection.
-    pub fn new(role: Role) -> Self {
+    pub fn new(role: Role, deflate: Option<&Deflate>) -> Self {
         let masks = match role {
             Role::Client => Some(rand::make_rng()),
             Role::Server => None,
         };
-        Outbox { frames: Vec::new(), written: 0, before: 0, masks, within_message: false }
+        let deflater = deflate.and_then(|deflate| deflate.deflater(role));
+        Outbox {
+            frames: Vec::new(),
+            written: 0,
+            before: 0,
+            masks,
+            within_message: false,
+            deflation: deflater.map(|deflater| Box::new(Deflation::new(deflater))),
+        }
     }
 
     /// Whether more data may be added. It is one bound for all that was added since the queue was
     /// last empty, so that its memory grows past it by one block of input at most, or one message
     /// that was held.
     pub fn has_room(&self) -> bool {
-        self.frames.len() < BOUND
+        self.has_room_beyond(0)
+    }
+
+    /// The same with so many bytes more.
+    pub fn has_room_beyond(&self, more: usize) -> bool {
+        self.frames.len() < BOUND + more
     }
 
     /// Whether a control frame may be added.
@@ -81,6 +97,9 @@ impl Outbox {
     /// So many bytes of [`Outbox::pending`] are written.
     pub fn advance(&mut self, count: usize) {
         self.written += count;
+        if let Some(deflation) = &mut self.deflation {
+            deflation.is_written(self.before + self.written as u64);
+        }
         if self.written == self.frames.len() {
             self.before += self.written as u64;
             self.written = 0;
@@ -91,18 +110,30 @@ impl Outbox {
 
     /// Adds a data message or a fragment of one.
     pub fn data(&mut self, kind: Kind, payload: &[u8], first: bool, last: bool) {
-        let opcode = match (first, kind) {
-            (false, _) => opcode::CONTINUATION,
-            (true, Kind::Text) => opcode::TEXT,
-            (true, Kind::Binary) => opcode::BINARY,
-        };
         self.within_message = !last;
-        self.frame(Head { fin: last, opcode }, payload);
+        if self.deflation.is_some() {
+            return self.compressed(kind, payload, first, last);
+        }
+        self.frame(Head { fin: last, opcode: opcode_of(kind, first), rsv1: false }, payload);
+    }
+
+    /// The same where messages may be compressed: apart, so that the other way stays short.
+    #[inline(never)]
+    fn compressed(&mut self, kind: Kind, payload: &[u8], first: bool, last: bool) {
+        // It is taken out for the time in which the queue is needed besides.
+        let Some(mut deflation) = self.deflation.take() else { return };
+        let made = deflation.compressed(payload, first, last);
+        // RSV1 is for the first frame of a message (RFC 7692 section 6).
+        let rsv1 = first && made.is_some();
+        let head = Head { fin: last, opcode: opcode_of(kind, first), rsv1 };
+        self.frame(head, made.unwrap_or(payload));
+        deflation.is_queued(self.added(), payload.len());
+        self.deflation = Some(deflation);
     }
 
     /// Adds a control frame.
     pub fn control(&mut self, opcode: u8, payload: &[u8]) {
-        self.frame(Head { fin: true, opcode }, payload);
+        self.frame(Head { fin: true, opcode, rsv1: false }, payload);
     }
 
     /// Takes back every frame of which nothing is written.
@@ -120,6 +151,9 @@ impl Outbox {
                 retracted.ended += 1;
             }
         }
+        if let Some(deflation) = &mut self.deflation {
+            retracted.payload = deflation.is_taken_back(self.before + keep as u64);
+        }
         self.frames.truncate(keep);
         self.within_message = false;
         self.advance(0);
@@ -132,14 +166,24 @@ impl Outbox {
     }
 }
 
+/// The opcode of a frame of a message (RFC 6455 section 5.4).
+fn opcode_of(kind: Kind, first: bool) -> u8 {
+    match (first, kind) {
+        (false, _) => opcode::CONTINUATION,
+        (true, Kind::Text) => opcode::TEXT,
+        (true, Kind::Binary) => opcode::BINARY,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Agreement;
 
     #[test]
     fn retracting_keeps_the_frame_in_progress_and_counts_messages() {
         let filled = || {
-            let mut outbox = Outbox::new(Role::Server);
+            let mut outbox = Outbox::new(Role::Server, None);
             outbox.data(Kind::Text, b"aaa", true, true); // 5 bytes
             outbox.control(opcode::PING, b""); // 2
             outbox.data(Kind::Text, b"bb", true, false); // 4
@@ -166,8 +210,39 @@ mod tests {
     }
 
     #[test]
+    fn what_was_compressed_is_taken_back_as_what_it_was() {
+        let deflate = Deflate { agreement: Agreement::default(), level: 6, min_size: 4 };
+        let filled = || {
+            let mut outbox = Outbox::new(Role::Server, Some(&deflate));
+            let mut ends = vec![0];
+            let pieces: [(&[u8], bool, bool); 4] = [
+                (&[b'a'; 1000], true, true),
+                (b"abc", true, true),
+                (&[b'b'; 500], true, false),
+                (&[b'b'; 50], false, true),
+            ];
+            for (piece, first, last) in pieces {
+                outbox.data(Kind::Text, piece, first, last);
+                ends.push(outbox.added() as usize);
+            }
+            (outbox, ends)
+        };
+        // So many frames, and a byte of the next, are written.
+        let cases = [(0, 0, 3, 1553), (0, 1, 3, 553), (1, 0, 2, 553), (2, 1, 1, 50), (4, 0, 0, 0)];
+        for (frames, byte, ended, payload) in cases {
+            let (mut outbox, ends) = filled();
+            outbox.advance(ends[frames] + byte);
+            let expected = Retracted { ended, begun: false, payload };
+            assert_eq!(outbox.retract(), expected, "{frames} written and {byte}");
+        }
+        let (outbox, ends) = filled();
+        let rsv1: Vec<_> = ends[..4].iter().map(|at| outbox.pending()[*at] & 0x40 != 0).collect();
+        assert_eq!(rsv1, [true, false, true, false]);
+    }
+
+    #[test]
     fn each_frame_of_a_client_has_a_mask_of_its_own() {
-        let mut outbox = Outbox::new(Role::Client);
+        let mut outbox = Outbox::new(Role::Client, None);
         for _ in 0..4 {
             outbox.control(opcode::PING, b"");
         }
@@ -178,7 +253,7 @@ mod tests {
 
     #[test]
     fn positions_count_the_whole_connection() {
-        let mut outbox = Outbox::new(Role::Server);
+        let mut outbox = Outbox::new(Role::Server, None);
         outbox.control(opcode::PING, b"");
         assert_eq!((outbox.added(), outbox.written()), (2, 0));
         outbox.advance(2);

@@ -14,10 +14,16 @@ pub struct Stats {
     pub messages_in: Cell<u64>,
     /// Payload bytes of data received.
     pub bytes_in: Cell<u64>,
+    /// Payload bytes of data received when nothing was printed any more.
+    pub unprinted: Cell<u64>,
     /// Messages put into the queue for the network.
     pub messages_out: Cell<u64>,
     /// Payload bytes of data put into the queue.
     pub bytes_out: Cell<u64>,
+    /// Bytes received over the connection, frames and all.
+    pub wire_in: Cell<u64>,
+    /// Bytes sent over it.
+    pub wire_out: Cell<u64>,
     /// Bytes of input that were taken.
     pub input: Cell<u64>,
     /// When the first message came.

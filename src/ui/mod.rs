@@ -48,6 +48,16 @@ impl Voice {
         if self.has_audience() { format!("{text}\n") } else { String::new() }
     }
 
+    /// Something for a person at a terminal, and for `-v`.
+    pub fn aside(self, text: &str) -> String {
+        if self.has_audience() { format!("* {text}\n") } else { self.remark(text) }
+    }
+
+    /// Something for `-v`, if it is anything.
+    pub fn remark(self, text: &str) -> String {
+        if self.verbose && !text.is_empty() { format!("* {text}\n") } else { String::new() }
+    }
+
     /// What to say of how the session ended: something always when it failed, else to a person or
     /// with `-v`.
     pub fn closing(self, line: &str, failed: bool) -> String {

@@ -176,7 +176,7 @@ mod tests {
 
     fn frame(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        encode::frame(&mut out, Head { fin, opcode }, None, payload);
+        encode::frame(&mut out, Head { fin, opcode, rsv1: false }, None, payload);
         out
     }
 

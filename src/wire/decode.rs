@@ -36,9 +36,29 @@ pub struct Step {
     pub consumed: usize,
     /// What they said; without an event and without a byte consumed, more bytes are needed.
     pub event: Option<Event>,
+    /// A piece of a compressed message, in place of an event.
+    pub deflated: Option<Deflated>,
 }
 
-const NEED_MORE: Step = Step { consumed: 0, event: None };
+/// A piece of a data message that was compressed (RFC 7692): what it was before, and whether that is
+/// UTF-8, is to be found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deflated {
+    /// Text or binary.
+    pub kind: Kind,
+    /// The bytes of this piece.
+    pub payload: Range<usize>,
+    /// Whether the message ends with this piece.
+    pub last: bool,
+}
+
+impl Step {
+    fn of(consumed: usize, event: Option<Event>) -> Step {
+        Step { consumed, event, deflated: None }
+    }
+}
+
+const NEED_MORE: Step = Step { consumed: 0, event: None, deflated: None };
 
 /// The reading half of one connection.
 #[derive(Debug)]
@@ -46,6 +66,8 @@ pub struct Decoder {
     pub(super) role: Role,
     /// Bytes a message may have, if there is a limit.
     pub(super) max_message: Option<u64>,
+    /// Whether messages may be compressed.
+    deflates: bool,
     frame: Option<Frame>,
     message: Option<Message>,
     utf8: Utf8Stream,
@@ -59,6 +81,8 @@ pub const WAITS: u64 = 1 << 20;
 /// The first bytes of frames that are whole messages: FIN and the opcode (RFC 6455 section 5.2).
 pub(super) const WHOLE_TEXT: u8 = 0x80 | opcode::TEXT;
 pub(super) const WHOLE_BINARY: u8 = 0x80 | opcode::BINARY;
+/// The first reserved bit (RFC 6455 section 5.2).
+pub(super) const RSV1: u8 = 0x40;
 /// The bit of the second byte that says that the payload is masked.
 pub(super) const MASKED: u8 = 0x80;
 
@@ -77,6 +101,7 @@ struct Message {
     kind: Kind,
     length: u64,
     begun: bool,
+    deflated: bool,
 }
 
 struct Header {
@@ -92,7 +117,20 @@ impl Decoder {
     /// bytes are a violation.
     pub fn new(role: Role, max_message: Option<u64>) -> Self {
         let utf8 = Utf8Stream::default();
-        Decoder { role, max_message, frame: None, message: None, utf8, broken: None }
+        Decoder {
+            role,
+            max_message,
+            deflates: false,
+            frame: None,
+            message: None,
+            utf8,
+            broken: None,
+        }
+    }
+
+    /// Takes compressed messages too, as was agreed on (RFC 7692 section 6).
+    pub fn with_deflate(self) -> Self {
+        Decoder { deflates: true, ..self }
     }
 
     /// Reads the next event from the front of `buffer`, unmasking in place.
@@ -157,7 +195,9 @@ impl Decoder {
         let [first, second, rest @ ..] = buffer else { return Ok(None) };
         let (first, second) = (*first, *second);
         let opcode = first & 0x0f;
-        if first & 0x70 != 0 {
+        // RSV1 on the first frame of a message says that it is compressed (RFC 7692 section 6).
+        let may_be_deflated = self.deflates && matches!(opcode, opcode::TEXT | opcode::BINARY);
+        if first & 0x70 != 0 && !(may_be_deflated && first & 0x70 == RSV1) {
             return Err(Violation::ReservedBits);
         }
         if !matches!(opcode, 0..=2 | 8..=10) {
@@ -213,9 +253,16 @@ impl Decoder {
             (opcode::CONTINUATION, Some(message)) => message,
             (opcode::CONTINUATION, None) => return Err(Violation::NothingToContinue),
             (_, Some(_)) => return Err(Violation::MessageUnfinished),
-            (opcode::TEXT, None) => Message { kind: Kind::Text, length: 0, begun: false },
-            (_, None) => Message { kind: Kind::Binary, length: 0, begun: false },
+            (opcode, None) => Message {
+                kind: if opcode == opcode::TEXT { Kind::Text } else { Kind::Binary },
+                length: 0,
+                begun: false,
+                deflated: header.first & RSV1 != 0,
+            },
         };
+        if message.deflated {
+            return Ok(message);
+        }
         message.length = message.length.saturating_add(header.length);
         if let Some(limit) = self.max_message
             && message.length > limit
@@ -248,10 +295,17 @@ impl Decoder {
         self.frame = if frame_done { None } else { Some(frame) };
         // A piece that brings nothing is only worth an event when it ends the message.
         if take == 0 && !last {
-            return Ok(Step { consumed: end, event: None });
+            return Ok(Step::of(end, None));
         }
         message.begun = true;
-        let kind = message.kind;
+        let (kind, deflated) = (message.kind, message.deflated);
+        if deflated {
+            if last {
+                self.message = None;
+            }
+            let deflated = Some(Deflated { kind, payload: start..end, last });
+            return Ok(Step { consumed: end, event: None, deflated });
+        }
         if kind == Kind::Text
             && let Err(good) = self.check_text(&buffer[start..end], first, last)
         {
@@ -261,13 +315,13 @@ impl Decoder {
             self.broken = Some(Violation::InvalidUtf8);
             let payload = start..start + good;
             let event = Event::Data { kind, payload, first, last: false };
-            return Ok(Step { consumed: start + good, event: Some(event) });
+            return Ok(Step::of(start + good, Some(event)));
         }
         if last {
             self.message = None;
         }
         let event = Event::Data { kind, payload: start..end, first, last };
-        Ok(Step { consumed: end, event: Some(event) })
+        Ok(Step::of(end, Some(event)))
     }
 
     /// Checks a text that is there as a whole, but what was looked at ahead of the rest.
@@ -325,7 +379,7 @@ fn control(header: &Header, buffer: &mut [u8]) -> Result<Step, Violation> {
         opcode::PONG => Event::Pong(range.clone()),
         _ => Event::Close(Close::decode(payload)?),
     };
-    Ok(Step { consumed: range.end, event: Some(event) })
+    Ok(Step::of(range.end, Some(event)))
 }
 
 #[cfg(test)]
@@ -412,7 +466,7 @@ mod tests {
 
     fn frame(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        encode::frame(&mut out, Head { fin, opcode }, None, payload);
+        encode::frame(&mut out, Head { fin, opcode, rsv1: false }, None, payload);
         out
     }
 
@@ -482,7 +536,7 @@ mod tests {
             let violation = loop {
                 match decoder.step(&mut stream) {
                     Err(violation) => break violation,
-                    Ok(Step { consumed, event }) => {
+                    Ok(Step { consumed, event, .. }) => {
                         if let Some(Event::Data { payload, last, .. }) = event {
                             assert!(!last);
                             given.extend_from_slice(&stream[payload]);
@@ -507,7 +561,12 @@ mod tests {
         for (role, opcode, length, waits) in cases {
             let mask = mask.filter(|_| role == Role::Server);
             let mut stream = Vec::new();
-            encode::frame(&mut stream, Head { fin: true, opcode }, mask, &vec![b'x'; length]);
+            encode::frame(
+                &mut stream,
+                Head { fin: true, opcode, rsv1: false },
+                mask,
+                &vec![b'x'; length],
+            );
             let mut decoder = Decoder::new(role, None);
             for end in [1, stream.len() - 1] {
                 let waits = waits && end > 1;
@@ -583,7 +642,7 @@ mod tests {
 
     fn write(out: &mut Vec<u8>, said: &Said, fragments: &[usize], mask: Option<[u8; 4]>) {
         let mut put = |fin, opcode, payload: &[u8]| {
-            encode::frame(out, Head { fin, opcode }, mask, payload);
+            encode::frame(out, Head { fin, opcode, rsv1: false }, mask, payload);
         };
         match said {
             Said::Message(kind, payload) => {

@@ -1,5 +1,7 @@
 //! Frames out: a header and a payload, masked when we are the client (RFC 6455 section 5.2).
 
+use super::decode::RSV1;
+
 /// The first byte of a frame, before it becomes bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -7,6 +9,8 @@ pub struct Head {
     pub fin: bool,
     /// One of [`super::opcode`].
     pub opcode: u8,
+    /// The first reserved bit, which belongs to an extension.
+    pub rsv1: bool,
 }
 
 /// The longest header: two bytes, the longest length, a mask.
@@ -18,7 +22,8 @@ const WIDE: usize = 32;
 /// source of entropy (RFC 6455 section 10.3).
 #[inline]
 pub fn frame(out: &mut Vec<u8>, head: Head, mask: Option<[u8; 4]>, payload: &[u8]) {
-    let first = if head.fin { 0x80 } else { 0 } | head.opcode;
+    let rsv1 = if head.rsv1 { RSV1 } else { 0 };
+    let first = if head.fin { 0x80 } else { 0 } | rsv1 | head.opcode;
     let mask_bit = if mask.is_some() { 0x80 } else { 0 };
     out.reserve(MAX_HEADER + payload.len());
     match payload.len() {
@@ -101,7 +106,8 @@ pub fn walk(frames: &[u8]) -> impl Iterator<Item = Placed> + '_ {
             len => (0, len as usize),
         };
         at += 2 + length_len + mask_len + payload;
-        let head = Head { fin: first & 0x80 != 0, opcode: first & 0x0f };
+        let rsv1 = first & RSV1 != 0;
+        let head = Head { fin: first & 0x80 != 0, opcode: first & 0x0f, rsv1 };
         Some(Placed { head, payload, end: at })
     })
 }
@@ -115,7 +121,7 @@ mod tests {
     use super::*;
     use crate::wire::opcode;
 
-    const TEXT: Head = Head { fin: true, opcode: opcode::TEXT };
+    const TEXT: Head = Head { fin: true, opcode: opcode::TEXT, rsv1: false };
 
     #[test]
     fn the_header_takes_the_shortest_length_form() {

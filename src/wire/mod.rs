@@ -4,13 +4,17 @@
 mod batch;
 pub mod close;
 pub mod decode;
+mod deflate;
 pub mod encode;
+mod inflate;
 pub mod utf8;
 mod violation;
 
 pub use batch::{Batch, LARGE};
 pub use close::Close;
-pub use decode::{Decoder, Event, WAITS};
+pub use decode::{Decoder, Deflated, Event, WAITS};
+pub use deflate::{Agreement, Deflate, Deflater, WINDOW_BITS};
+pub use inflate::{Inflated, Inflater};
 pub use violation::Violation;
 
 /// Which end of the connection we are: it decides who masks (RFC 6455 section 5.1).

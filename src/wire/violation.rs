@@ -1,5 +1,5 @@
-//! Every way in which a peer can break RFC 6455 once the session is open, and the close code that
-//! answers it.
+//! Every way in which a peer can break RFC 6455, and RFC 7692, once the session is open, and the close
+//! code that answers it.
 
 use thiserror::Error;
 
@@ -45,6 +45,14 @@ pub enum Violation {
     /// Section 5.5.1: the reason is UTF-8.
     #[error("a Close with a reason that is not UTF-8 (RFC 6455 section 5.5.1)")]
     CloseReason,
+    /// RFC 7692 section 7.2.2: the payload is DEFLATE.
+    #[error("a compressed message that is not DEFLATE (RFC 7692 section 7.2.2)")]
+    InvalidDeflate,
+    /// RFC 7692 section 7.2.2: the payload and what was left out of it are whole blocks.
+    #[error(
+        "a compressed message that ends in the middle of its DEFLATE data (RFC 7692 section 7.2.2)"
+    )]
+    DeflateCut,
     /// Section 8.1: text is UTF-8.
     #[error("a text message that is not UTF-8 (RFC 6455 section 8.1)")]
     InvalidUtf8,
@@ -60,7 +68,10 @@ impl Violation {
     /// The code of the Close that answers it (RFC 6455 section 7.4.1).
     pub fn close_code(&self) -> u16 {
         match self {
-            Violation::InvalidUtf8 | Violation::CloseReason => 1007,
+            Violation::InvalidUtf8
+            | Violation::InvalidDeflate
+            | Violation::DeflateCut
+            | Violation::CloseReason => 1007,
             Violation::TooBig { .. } => 1009,
             _ => 1002,
         }

@@ -12,6 +12,8 @@ pub const PONG: u8 = 10;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
     pub fin: bool,
+    /// RSV1, or 0: a compressed message begins with it (RFC 7692 section 6).
+    pub rsv: u8,
     pub opcode: u8,
     pub mask: [u8; 4],
     pub payload: Vec<u8>,
@@ -29,11 +31,11 @@ impl Frame {
 
     /// The frame that these bytes begin with and how many of them are its own,
     /// or how many more it takes to say so. It must be masked, have no reserved
-    /// bit, and state its length in the fewest bytes.
+    /// bit but RSV1, and state its length in the fewest bytes.
     pub fn decode(bytes: &[u8]) -> Result<(Frame, usize), usize> {
         let lacking = |needed: usize| needed - bytes.len();
         let [first, second, rest @ ..] = bytes else { return Err(lacking(2)) };
-        assert_eq!(first & 0x70, 0, "reserved bits in {first:#x}");
+        assert_eq!(first & 0x30, 0, "reserved bits in {first:#x}");
         assert_eq!(second & 0x80, 0x80, "a frame of the program is not masked");
         let extension = match second & 0x7f {
             126 => 2,
@@ -56,9 +58,13 @@ impl Frame {
         let mask = *rest.first_chunk().unwrap();
         let mut payload = bytes[head..end].to_vec();
         unmask(&mut payload, mask);
-        let frame = Frame { fin: first & 0x80 != 0, opcode: first & 0x0f, mask, payload };
+        let (fin, rsv, opcode) = (first & 0x80 != 0, first & 0x40, first & 0x0f);
+        let frame = Frame { fin, rsv, opcode, mask, payload };
         if frame.opcode >= CLOSE {
-            assert!(frame.fin && frame.payload.len() <= 125, "a control frame: {frame:?}");
+            assert!(
+                frame.fin && rsv == 0 && frame.payload.len() <= 125,
+                "a control frame: {frame:?}"
+            );
         }
         Ok((frame, end))
     }

@@ -144,6 +144,7 @@ impl Seen {
         let mut messages = Vec::new();
         let mut open: Option<Message> = None;
         for frame in self.frames.iter().filter(|frame| frame.opcode < CLOSE) {
+            assert_eq!(frame.rsv, 0, "compressed: {frame:?}");
             let (opcode, mut payload) = match (open.take(), frame.opcode) {
                 (None, TEXT | BINARY) => (frame.opcode, Vec::new()),
                 (Some(message), CONTINUATION) => message,

@@ -1,0 +1,109 @@
+//! Bytes out: input becomes frames, as far as there is room for them, and what has left is noted.
+
+use std::time::Instant;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{ROUND, Session, Stats, outbox};
+use crate::failure::Failure;
+use crate::input::Outgoing;
+use crate::input::reader::{Block, ReadError, Reader};
+use crate::wire::{Close, Kind, opcode};
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
+    pub(super) fn take_block(&mut self, block: Option<Result<Block, ReadError>>) {
+        match block {
+            Some(Ok(block)) => {
+                Stats::add(&self.stats.input, block.bytes().len() as u64);
+                self.block = Some(block);
+            }
+            Some(Err(ReadError { source_name: name, error })) => {
+                self.input_failed(Failure::ReadInput { name, error });
+            }
+            None => self.reader = None,
+        }
+    }
+
+    /// Turns input into frames while there is room for them.
+    pub(super) fn send_input(&mut self) {
+        let begun = self.link.outbox.added();
+        let mut taken = 0;
+        // However fast the peer is, and however little becomes of it, there is more to look after than
+        // our input.
+        while self.link.outbox.added().saturating_sub(begun).max(taken) < ROUND
+            && self.closing.is_none()
+            && self.link.outbox.has_room()
+            && let Some(block) = self.block.take()
+        {
+            let mut sender =
+                Sender { outbox: &mut self.link.outbox, stats: &self.stats, close: None };
+            let result = self.feed.push(block.bytes(), block.end, &mut sender);
+            let close = sender.close;
+            taken += block.bytes().len() as u64;
+            let was_full = block.is_full();
+            if let Some(reader) = &mut self.reader {
+                reader.recycle(block);
+            }
+            if let Some(close) = close {
+                self.close_after_input(close.unwrap_or_else(|| self.settings.close.clone()));
+            } else if let Err(error) = result {
+                self.input_failed(error.into());
+            }
+            // The peer can work on this while we go on.
+            let moved = self.link.write_now();
+            self.moved(moved);
+            if was_full && let Some(block) = self.reader.as_mut().and_then(Reader::try_next) {
+                self.take_block(Some(block));
+            }
+        }
+        if self.feed.is_done() && self.link.outbox.is_empty() {
+            self.ending.input_ended(Instant::now());
+        }
+    }
+
+    /// What came before has been sent; the session is closed as at the end of the input.
+    fn input_failed(&mut self, failure: Failure) {
+        self.reader = None;
+        self.failure.get_or_insert(failure);
+        self.close_after_input(self.settings.close.clone());
+    }
+
+    pub(super) fn wrote(&mut self) {
+        let written = self.link.outbox.written();
+        if let Some(keepalive) = &mut self.keepalive
+            && self.ping_end.is_some_and(|end| end <= written)
+        {
+            self.ping_end = None;
+            keepalive.ping_left(Instant::now());
+        }
+        self.close_moved(written);
+        if self.link.outbox.has_room_for_control()
+            && let Some(payload) = self.unanswered_ping.take()
+        {
+            self.link.outbox.control(opcode::PONG, &payload);
+        }
+    }
+}
+
+/// Puts messages into the queue, and counts them.
+struct Sender<'a> {
+    outbox: &'a mut outbox::Outbox,
+    stats: &'a Stats,
+    close: Option<Option<Close>>,
+}
+
+impl Outgoing for Sender<'_> {
+    fn data(&mut self, kind: Kind, payload: &[u8], first: bool, last: bool) {
+        Stats::add(&self.stats.bytes_out, payload.len() as u64);
+        Stats::add(&self.stats.messages_out, u64::from(last));
+        self.outbox.data(kind, payload, first, last);
+    }
+
+    fn ping(&mut self, payload: &[u8]) {
+        self.outbox.control(opcode::PING, payload);
+    }
+
+    fn close(&mut self, close: Option<Close>) {
+        self.close = Some(close);
+    }
+}
