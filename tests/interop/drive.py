@@ -1,6 +1,7 @@
 """Runs wspipe against programs that others wrote, and checks stdout, stderr and exit code of every run.
 
-Started by `run`, which installs them. The cases stand in `conversations`, by server, and in `flags`, by flag.
+Started by `run`, which installs them. The cases stand in `conversations`, by server, in `deflate`, by what is offered, and
+in `flags`, by flag.
 """
 
 import signal
@@ -8,6 +9,7 @@ import sys
 
 import cases
 import conversations
+import deflate
 import flags
 
 
@@ -34,6 +36,7 @@ def main(words):
         return all(word in f"{part}: {title}" for word in words)
 
     outcomes = [report(outcome) for outcome in conversations.outcomes(wanted)]
+    outcomes += [report(outcome) for outcome in deflate.outcomes(wanted)]
     rows = [(case, report(outcome)) for case, outcome in cases.outcomes(flags.CASES, wanted)]
     outcomes += [outcome for _, outcome in rows]
     if not outcomes:
