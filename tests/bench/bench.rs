@@ -5,7 +5,9 @@
 //! the same bytes. `tests/bench/README.md` says how to read what it prints.
 
 mod clock;
+mod deflate;
 mod growth;
+mod json;
 mod latency;
 mod link;
 mod memory;

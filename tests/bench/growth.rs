@@ -2,7 +2,7 @@
 //! 10, 100 and 1,000 times the size.
 
 use crate::Bench;
-use crate::pattern::Kind;
+use crate::pattern::{Content, Kind};
 use crate::rows::{Manner, Over, Run, Stream, Through, Way, size_name};
 use crate::table::{self, markdown, median};
 use crate::tools::{Name, Tool};
@@ -55,7 +55,8 @@ fn row(
     units: impl Fn(u64, u64) -> u64,
 ) -> anyhow::Result<Vec<String>> {
     let cpu = |size: u64, count: u64| -> anyhow::Result<f64> {
-        let stream = Stream { way, kind, size: size as usize, through, over: Over::Tcp };
+        let (content, over) = (Content::Noise, Over::Tcp);
+        let stream = Stream { way, kind, size: size as usize, content, through, over };
         let mut runs: Vec<Run> = Vec::new();
         for _ in 0..bench.repeats {
             runs.extend(stream.run(bench, tool, count, Manner::Fast)?);

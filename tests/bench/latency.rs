@@ -43,7 +43,7 @@ fn round_trips(bench: &Bench) -> anyhow::Result<String> {
     let mut results: Vec<(Name, Vec<[f64; 3]>)> = Vec::new();
     for round in 0..bench.repeats {
         for tool in bench.in_turn(round) {
-            let Some(argv) = tool.argv(Task::Talk, server) else { continue };
+            let Some(argv) = tool.argv(Task::Talk, server, false) else { continue };
             server.expect(Job::Echo);
             let mut talking = Talking::start(&argv, bench.folder.path())?;
             let times =
@@ -89,7 +89,7 @@ fn smoke_tests(bench: &Bench, server: &Server) -> anyhow::Result<String> {
     let mut results: Vec<(Name, Vec<[f64; 3]>)> = Vec::new();
     for round in 0..bench.repeats * if bench.quick { 5 } else { 10 } {
         for tool in bench.in_turn(round) {
-            let Some(argv) = tool.argv(Task::Once, server) else { continue };
+            let Some(argv) = tool.argv(Task::Once, server, false) else { continue };
             let hello = bench.folder.path().join("hello");
             std::fs::write(&hello, "hello\n")?;
             let input = if tool.needs_input() { Input::Silence } else { Input::File(&hello) };

@@ -1,5 +1,8 @@
-//! What is sent: messages of a size, the same again and again where the time is taken, each one
+//! What is sent: messages of a size; a block of them again and again where the time is taken, each one
 //! different where order and content are checked.
+
+use crate::deflate::Deflater;
+use crate::json;
 
 /// Text or binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,27 @@ impl Kind {
     }
 }
 
+/// What messages have in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// What cannot be guessed, all the same if not numbered; sent as it is.
+    Noise,
+    /// JSON; sent compressed.
+    Json,
+    /// Zeros and nothing else; sent compressed.
+    Zeros,
+}
+
+impl Content {
+    /// Whether messages are to be compressed (RFC 7692).
+    pub fn is_compressed(self) -> bool {
+        self != Content::Noise
+    }
+}
+
+/// The bit in the first byte of a message that says that it is compressed (RFC 7692 section 6).
+pub const RSV1: u8 = 0x40;
+
 /// Messages of one size and kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Pattern {
@@ -35,16 +59,54 @@ pub struct Pattern {
     pub kind: Kind,
     /// Payload bytes of each.
     pub size: usize,
+    /// What is in them.
+    pub content: Content,
     /// Whether each is different.
     pub numbered: bool,
 }
 
-/// Bytes that are made at once and written again and again.
+/// Payload bytes that are made at once and written again and again. No compressor looks back so far.
 const BLOCK: usize = 1 << 20;
+
+/// Messages that are made, so that nobody has to wait for it when the time is taken.
+pub struct Blocks {
+    block: Vec<u8>,
+    /// How often the block is written.
+    times: u64,
+    /// What is written after it.
+    rest: Vec<u8>,
+}
+
+impl Blocks {
+    /// Writes it all, in large pieces.
+    ///
+    /// # Errors
+    /// The first error of `write`.
+    pub fn write<E>(&self, mut write: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        for _ in 0..self.times {
+            write(&self.block)?;
+        }
+        self.rest.chunks(BLOCK).try_for_each(write)
+    }
+
+    /// How many bytes that is.
+    pub fn size(&self) -> u64 {
+        self.times * self.block.len() as u64 + self.rest.len() as u64
+    }
+}
 
 impl Pattern {
     /// Appends the payload of message `number`.
     pub fn payload(self, number: u64, out: &mut Vec<u8>) {
+        let end = out.len() + self.size;
+        match self.content {
+            Content::Noise => self.noise(number, out),
+            Content::Json => json::message(number, self.size, out),
+            Content::Zeros => out.resize(end, 0),
+        }
+    }
+
+    fn noise(self, number: u64, out: &mut Vec<u8>) {
         let end = out.len() + self.size;
         let mut state =
             if self.numbered { number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 } else { 1 };
@@ -66,34 +128,43 @@ impl Pattern {
         (BLOCK / self.size).max(1) as u64
     }
 
-    /// Writes messages `0..count`, each as `encode` has it, in large blocks.
-    ///
-    /// # Errors
-    /// The first error of `write`.
-    pub fn write<E>(
-        self,
-        count: u64,
-        encode: impl Fn(&[u8], &mut Vec<u8>),
-        mut write: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let (mut payload, mut block) = (Vec::new(), Vec::new());
-        let mut in_block = 0;
-        let mut number = 0;
-        while number < count {
-            let wanted = self.per_block().min(count - number);
-            if self.numbered || wanted != in_block {
-                block.clear();
-                for next in number..number + wanted {
-                    payload.clear();
-                    self.payload(next, &mut payload);
-                    encode(&payload, &mut block);
-                }
-                in_block = wanted;
+    /// Makes messages `0..count`, each as `encode` has it.
+    pub fn blocks(self, count: u64, mut encode: impl FnMut(&[u8], &mut Vec<u8>)) -> Blocks {
+        let mut payload = Vec::new();
+        let mut made = |messages: u64| {
+            let mut block = Vec::new();
+            for number in 0..messages {
+                payload.clear();
+                self.payload(number, &mut payload);
+                encode(&payload, &mut block);
             }
-            write(&block)?;
-            number += wanted;
+            block
+        };
+        if self.numbered {
+            return Blocks { block: Vec::new(), times: 0, rest: made(count) };
         }
-        Ok(())
+        let in_block = self.per_block().min(count).max(1);
+        Blocks { block: made(in_block), times: count / in_block, rest: made(count % in_block) }
+    }
+
+    /// What makes frames of messages; with a mask of zeros when a client is to copy them.
+    pub fn framer(self, masked: bool) -> impl FnMut(&[u8], &mut Vec<u8>) {
+        let mut deflater = self.content.is_compressed().then(Deflater::new);
+        let mut shorter = Vec::new();
+        move |payload, block| {
+            let Some(deflater) = &mut deflater else {
+                return self.frame(payload, false, masked, block);
+            };
+            if block.is_empty() {
+                // What is repeated must not refer to what may not be before it.
+                deflater.forget();
+            }
+            shorter.clear();
+            deflater
+                .message(payload, &mut shorter)
+                .expect("there is nothing that cannot be deflated");
+            self.frame(&shorter, true, masked, block);
+        }
     }
 
     /// A message as it stands on stdin and stdout: a line, or the bytes alone.
@@ -104,10 +175,10 @@ impl Pattern {
         }
     }
 
-    /// A message as a frame; with a mask of zeros when a client is to copy it.
-    pub fn frame(self, payload: &[u8], masked: bool, out: &mut Vec<u8>) {
+    /// A message as a frame.
+    pub fn frame(self, payload: &[u8], compressed: bool, masked: bool, out: &mut Vec<u8>) {
         let mask_bit = if masked { 0x80 } else { 0 };
-        out.push(self.kind.first_byte());
+        out.push(self.kind.first_byte() | if compressed { RSV1 } else { 0 });
         match payload.len() {
             len @ 0..=125 => out.push(mask_bit | len as u8),
             len @ 126..=0xffff => {

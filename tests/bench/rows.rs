@@ -1,12 +1,12 @@
 //! The rows of the table: one job, done by each program in turn.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read as _, Write};
+use std::io::{self, BufReader, Read as _, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use crate::Bench;
-use crate::pattern::{Kind, Pattern};
+use crate::pattern::{Blocks, Content, Kind, Pattern};
 use crate::process::{self, Drain, Input, Used};
 use crate::server::{Job, Seen};
 use crate::tools::{Name, Task, Tool};
@@ -49,6 +49,8 @@ pub struct Stream {
     pub kind: Kind,
     /// Payload bytes of a message.
     pub size: usize,
+    /// What is in them, and with it whether they are compressed.
+    pub content: Content,
     /// What stdin or stdout is.
     pub through: Through,
     /// What carries it.
@@ -74,6 +76,10 @@ const STALL: Duration = Duration::from_secs(2);
 pub struct Run {
     /// Messages.
     pub count: u64,
+    /// Payload bytes of each.
+    pub size: usize,
+    /// Bytes of all their frames.
+    pub wire: u64,
     /// Nanoseconds from the opening to the last message.
     pub time: u64,
     /// What the process used.
@@ -86,6 +92,16 @@ impl Run {
     /// Messages a second.
     pub fn rate(&self) -> f64 {
         self.count as f64 * 1e9 / self.time.max(1) as f64
+    }
+
+    /// Payload bytes a second.
+    pub fn volume(&self) -> f64 {
+        self.rate() * self.size as f64
+    }
+
+    /// Bytes on the wire, of a message with its frames.
+    pub fn on_wire(&self) -> f64 {
+        self.wire as f64 / self.count.max(1) as f64
     }
 
     /// Processor nanoseconds a message.
@@ -110,7 +126,9 @@ impl Stream {
             Over::Tcp => "",
             Over::Tls => ", wss",
         };
-        format!("{} {} {way}, {through}{over}", size_name(self.size as u64), self.kind.name())
+        let compressed = if self.content.is_compressed() { ", compressed" } else { "" };
+        let (size, kind) = (size_name(self.size as u64), self.kind.name());
+        format!("{size} {kind} {way}, {through}{over}{compressed}")
     }
 
     /// Runs `tool` on `count` messages.
@@ -121,8 +139,8 @@ impl Stream {
         count: u64,
         manner: Manner,
     ) -> anyhow::Result<Option<Run>> {
-        let pattern =
-            Pattern { kind: self.kind, size: self.size, numbered: manner == Manner::Checking };
+        let Stream { kind, size, content, .. } = *self;
+        let pattern = Pattern { kind, size, content, numbered: manner == Manner::Checking };
         match self.way {
             Way::Receive => self.receive(bench, tool, count, pattern, manner),
             Way::Send => self.send(bench, tool, count, pattern, manner),
@@ -138,7 +156,8 @@ impl Stream {
         manner: Manner,
     ) -> anyhow::Result<Option<Run>> {
         let (server, folder) = (bench.server(self.over), bench.folder.path());
-        let Some(argv) = tool.argv(Task::Receive(self.kind), server) else {
+        let compressed = self.content.is_compressed();
+        let Some(argv) = tool.argv(Task::Receive(self.kind), server, compressed) else {
             return Ok(None);
         };
         let path = folder.join("output");
@@ -151,8 +170,9 @@ impl Stream {
         };
         server.expect(Job::Send { pattern, count });
         let used = process::run(&argv, Input::Silence, drain, folder)?;
-        let Seen { opened, mut problem, .. } = server.seen();
-        if self.through != Through::Null && used.output < count * self.size as u64 {
+        let Seen { opened, wire, mut problem, .. } = server.seen();
+        let expected = if tool.name == Name::Copy { wire } else { count * self.size as u64 };
+        if self.through != Through::Null && used.output < expected {
             problem.get_or_insert("only a part of the output came".into());
         }
         if manner == Manner::Checking
@@ -164,7 +184,8 @@ impl Stream {
         if path.exists() {
             std::fs::remove_file(&path)?;
         }
-        Ok(Some(Run { count, time: used.ended.saturating_sub(opened), used, problem }))
+        let time = used.ended.saturating_sub(opened);
+        Ok(Some(Run { count, size: self.size, wire, time, used, problem }))
     }
 
     fn send(
@@ -176,41 +197,50 @@ impl Stream {
         manner: Manner,
     ) -> anyhow::Result<Option<Run>> {
         let (server, folder) = (bench.server(self.over), bench.folder.path());
-        let Some(argv) = tool.argv(Task::Send(self.kind, self.size), server) else {
+        let compressed = self.content.is_compressed();
+        let Some(argv) = tool.argv(Task::Send(self.kind, self.size), server, compressed) else {
             return Ok(None);
         };
         let framed = tool.name == Name::Copy;
         let path = folder.join(format!("input-{framed}-{}-{count}", self.name().replace('/', "")));
         if self.through == Through::File && !path.exists() {
-            feed(pattern, count, framed, &mut BufWriter::new(File::create(&path)?))?;
+            feed(&input_of(pattern, count, framed), framed, &mut File::create(&path)?)?;
         }
         let input = match self.through {
             Through::File => Input::File(&path),
-            _ => Input::Pipe(Box::new(move |pipe| feed(pattern, count, framed, pipe))),
+            _ => {
+                let blocks = input_of(pattern, count, framed);
+                Input::Pipe(Box::new(move |pipe| feed(&blocks, framed, pipe)))
+            }
         };
         let pause = if manner == Manner::Stalling { STALL } else { Duration::ZERO };
         server.expect(Job::Take { pattern, pause });
         let used = process::run(&argv, input, Drain::Null, folder)?;
-        let Seen { opened, last, messages, bytes, mut problem } = server.seen();
-        if bytes < count * self.size as u64 {
+        let Seen { opened, last, messages, bytes, wire, mut problem } = server.seen();
+        // What is compressed and not checked is only counted.
+        let is_measured = !compressed || manner == Manner::Checking;
+        if is_measured && bytes < count * self.size as u64 {
             problem.get_or_insert("only a part arrived".into());
         } else if messages != count && (self.kind == Kind::Text || manner == Manner::Checking) {
             problem.get_or_insert("the messages were cut otherwise".into());
         }
-        Ok(Some(Run { count, time: last.saturating_sub(opened), used, problem }))
+        let time = last.saturating_sub(opened);
+        Ok(Some(Run { count, size: self.size, wire, time, used, problem }))
     }
 }
 
-/// Writes the input of a client: messages as they are typed, or frames for a plain copy.
-fn feed(pattern: Pattern, count: u64, framed: bool, out: &mut dyn Write) -> io::Result<()> {
-    let encode = |payload: &[u8], block: &mut Vec<u8>| {
-        if framed {
-            pattern.frame(payload, true, block);
-        } else {
-            pattern.plain(payload, block);
-        }
-    };
-    pattern.write(count, encode, |block| out.write_all(block))?;
+/// The input of a client: messages as they are typed, or frames for a plain copy.
+fn input_of(pattern: Pattern, count: u64, framed: bool) -> Blocks {
+    if framed {
+        pattern.blocks(count, pattern.framer(true))
+    } else {
+        pattern.blocks(count, |payload, block| pattern.plain(payload, block))
+    }
+}
+
+/// Writes it; after frames, a Close.
+fn feed(blocks: &Blocks, framed: bool, out: &mut dyn Write) -> io::Result<()> {
+    blocks.write(|block| out.write_all(block))?;
     if framed {
         out.write_all(&[0x88, 0x80, 0, 0, 0, 0])?;
     }
@@ -228,7 +258,7 @@ fn check(path: &Path, count: u64, pattern: Pattern, tool: &Tool) -> Result<(), S
             block.push(b'\n');
         }
     };
-    pattern.write(count, encode, |expected| {
+    pattern.blocks(count, encode).write(|expected| {
         let mut got = vec![0; expected.len()];
         number += 1;
         let same = output.read_exact(&mut got).is_ok() && got == expected;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::clock;
-use crate::pattern::{Kind, Pattern};
+use crate::deflate::{EXTENSION, Inflater};
+use crate::pattern::{Blocks, Content, Kind, Pattern, RSV1};
 use crate::tls::{self, Tls};
 
 /// What the server does on a connection.
@@ -24,6 +25,26 @@ pub enum Job {
     Echo,
 }
 
+impl Job {
+    /// Whether messages are to be compressed.
+    fn is_compressed(&self) -> bool {
+        match self {
+            Job::Send { pattern, .. } | Job::Take { pattern, .. } => {
+                pattern.content.is_compressed()
+            }
+            Job::Echo => false,
+        }
+    }
+
+    /// What is to be sent, if that is known before.
+    fn blocks(&self) -> Option<Blocks> {
+        match self {
+            Job::Send { pattern, count } => Some(pattern.blocks(*count, pattern.framer(false))),
+            _ => None,
+        }
+    }
+}
+
 /// What a server saw of one connection.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
@@ -33,8 +54,11 @@ pub struct Seen {
     pub last: u64,
     /// Messages that came.
     pub messages: u64,
-    /// Their payload bytes.
+    /// Their payload bytes. Of compressed messages this is what they are on the wire, if nobody looks
+    /// into them.
     pub bytes: u64,
+    /// Bytes of all frames with messages, whichever way they went.
+    pub wire: u64,
     /// What was not as it should be.
     pub problem: Option<String>,
 }
@@ -69,15 +93,16 @@ impl Server {
     pub fn start(tls: Option<Tls>) -> io::Result<Server> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
-        let (jobs, take_job) = mpsc::channel();
+        let (jobs, take_job) = mpsc::channel::<Job>();
         let (say, seen) = mpsc::channel();
         let config = tls.as_ref().map(Tls::config);
         thread::spawn(move || {
             for job in take_job {
                 let mut report = Seen::default();
+                let blocks = job.blocks();
                 let result = accept(&listener).and_then(|stream| match &config {
-                    None => serve(stream, job, &mut report),
-                    Some(config) => serve(tls::accept(config, stream)?, job, &mut report),
+                    None => serve(stream, job, blocks, &mut report),
+                    Some(config) => serve(tls::accept(config, stream)?, job, blocks, &mut report),
                 });
                 if let Err(error) = result {
                     report.problem.get_or_insert(error.to_string());
@@ -124,22 +149,31 @@ fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn serve(mut stream: impl Stream, job: Job, seen: &mut Seen) -> io::Result<()> {
-    let early = upgrade(&mut stream)?;
+fn serve(
+    mut stream: impl Stream,
+    job: Job,
+    blocks: Option<Blocks>,
+    seen: &mut Seen,
+) -> io::Result<()> {
+    let early = upgrade(&mut stream, job.is_compressed())?;
     seen.opened = clock::now();
-    match job {
-        Job::Send { pattern, count } => send(stream, pattern, count),
-        Job::Take { pattern, pause } => {
+    match (job, blocks) {
+        (Job::Take { pattern, pause }, _) => {
             thread::sleep(pause);
-            Taker { pattern, seen, remaining: 0, fin: false, message: Vec::new() }
-                .take(stream, early)
+            Taker::new(pattern, seen).take(stream, early)
         }
-        Job::Echo => echo(stream, early),
+        (_, Some(blocks)) => {
+            seen.wire = blocks.size();
+            blocks.write(|block| stream.write_all(block))?;
+            part(stream);
+            Ok(())
+        }
+        _ => echo(stream, early),
     }
 }
 
 /// The opening handshake; gives back what came after the request.
-fn upgrade(stream: &mut impl Stream) -> io::Result<Vec<u8>> {
+fn upgrade(stream: &mut impl Stream, compressed: bool) -> io::Result<Vec<u8>> {
     let mut request = Vec::new();
     let end = loop {
         let mut block = [0; 4096];
@@ -154,25 +188,30 @@ fn upgrade(stream: &mut impl Stream) -> io::Result<Vec<u8>> {
     };
     let early = request.split_off(end);
     let text = String::from_utf8_lossy(&request);
-    let key = text.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim())
-    });
-    let key = key.ok_or_else(|| io::Error::other("no Sec-WebSocket-Key"))?;
+    let header = |wanted: &str| {
+        text.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case(wanted).then(|| value.trim())
+        })
+    };
+    let key =
+        header("sec-websocket-key").ok_or_else(|| io::Error::other("no Sec-WebSocket-Key"))?;
+    let mut extensions = String::new();
+    if compressed {
+        // What is offered with it may be declined.
+        if !header("sec-websocket-extensions").is_some_and(|offered| offered.starts_with(EXTENSION))
+        {
+            return Err(io::Error::other("compression was not offered"));
+        }
+        extensions = format!("Sec-WebSocket-Extensions: {EXTENSION}\r\n");
+    }
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {}\r\n\r\n",
+         {extensions}Sec-WebSocket-Accept: {}\r\n\r\n",
         derive_accept_key(key.as_bytes())
     );
     stream.write_all(answer.as_bytes())?;
     Ok(early)
-}
-
-fn send(mut stream: impl Stream, pattern: Pattern, count: u64) -> io::Result<()> {
-    let encode = |payload: &[u8], out: &mut Vec<u8>| pattern.frame(payload, false, out);
-    pattern.write(count, encode, |block| stream.write_all(block))?;
-    part(stream);
-    Ok(())
 }
 
 /// Takes frames apart where they lie; only a check looks at payloads.
@@ -185,6 +224,9 @@ struct Taker<'a> {
     fin: bool,
     /// The message being put together, where it is checked.
     message: Vec<u8>,
+    /// Whether it is compressed.
+    compressed: bool,
+    inflater: Inflater,
 }
 
 /// The header of a frame, and how many bytes it takes.
@@ -213,7 +255,13 @@ fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
 }
 
-impl Taker<'_> {
+impl<'a> Taker<'a> {
+    fn new(pattern: Pattern, seen: &'a mut Seen) -> Taker<'a> {
+        let inflater = Inflater::new();
+        let (remaining, fin, message, compressed) = (0, false, Vec::new(), false);
+        Taker { pattern, seen, remaining, fin, message, compressed, inflater }
+    }
+
     fn take(&mut self, mut stream: impl Stream, early: Vec<u8>) -> io::Result<()> {
         let mut filled = early.len();
         let mut buffer = early;
@@ -260,18 +308,31 @@ impl Taker<'_> {
                 };
                 unmask(payload, found.mask);
                 self.message.extend_from_slice(payload);
-                if found.first & 0x80 != 0 {
-                    self.check();
+                // Only the first frame of a message says it.
+                if found.first & 0x0f != 0 {
+                    self.compressed = found.first & RSV1 != 0;
                 }
             }
-            self.seen.bytes += if is_data { found.length as u64 } else { 0 };
+            if is_data {
+                self.seen.bytes += found.length as u64;
+                self.seen.wire += (found.size + found.length) as u64;
+            }
+            if self.pattern.numbered && is_data && found.first & 0x80 != 0 {
+                self.check();
+            }
             self.fin = is_data && found.first & 0x80 != 0;
             self.remaining = found.length;
             at = payload;
         }
     }
 
+    /// Compares a message with what was sent.
     fn check(&mut self) {
+        if self.compressed {
+            self.inflate();
+        } else if self.pattern.content.is_compressed() {
+            self.seen.problem.get_or_insert("messages came as they were, not compressed".into());
+        }
         let mut expected = Vec::new();
         self.pattern.payload(self.seen.messages, &mut expected);
         if self.message.strip_suffix(b"\n") == Some(&expected) {
@@ -281,6 +342,17 @@ impl Taker<'_> {
             self.seen.problem.get_or_insert(what);
         }
         self.message.clear();
+    }
+
+    fn inflate(&mut self) {
+        let mut message = Vec::new();
+        if let Err(error) = self.inflater.message(&self.message, &mut message) {
+            let what = format!("message {} cannot be inflated: {error}", self.seen.messages);
+            self.seen.problem.get_or_insert(what);
+        }
+        self.seen.bytes += message.len() as u64;
+        self.seen.bytes -= self.message.len() as u64;
+        self.message = message;
     }
 }
 
@@ -311,11 +383,9 @@ fn echo(mut stream: impl Stream, early: Vec<u8>) -> io::Result<()> {
             unmask(payload, found.mask);
             let kind =
                 if found.first == Kind::Text.first_byte() { Kind::Text } else { Kind::Binary };
-            Pattern { kind, size: found.length, numbered: false }.frame(
-                payload,
-                false,
-                &mut answer,
-            );
+            let (size, content) = (found.length, Content::Noise);
+            let pattern = Pattern { kind, size, content, numbered: false };
+            pattern.frame(payload, false, false, &mut answer);
             received.drain(..end);
         }
         stream.write_all(&answer)?;

@@ -32,6 +32,11 @@ pub fn rate(per_second: f64) -> String {
     }
 }
 
+/// A number: `12.3`, `450`.
+pub fn number(value: f64) -> String {
+    if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+}
+
 /// A time: `31 ns`, `4.5 µs`, `2.1 ms`, `1.2 s`.
 pub fn time(nanoseconds: f64) -> String {
     let (value, unit) = match nanoseconds {

@@ -149,7 +149,10 @@ impl Tool {
 
     /// How it is called for a task with this server, after what must be in its environment; nothing
     /// if it cannot do it.
-    pub fn argv(&self, task: Task, server: &Server) -> Option<Vec<String>> {
+    pub fn argv(&self, task: Task, server: &Server, compressed: bool) -> Option<Vec<String>> {
+        if compressed && !self.compresses() {
+            return None;
+        }
         let arguments = match self.name {
             Name::Wspipe => wspipe(task),
             Name::Yardstick => yardstick(task),
@@ -166,7 +169,16 @@ impl Tool {
         let mut argv = server.environment();
         argv.push(program);
         argv.extend(arguments?.split(' ').map(given));
+        if compressed && self.name == Name::Wspipe {
+            argv.push("--compress".into());
+        }
         Some(argv)
+    }
+
+    /// Whether it knows permessage-deflate. The others than wspipe that do always offer it; the copy
+    /// need not know what it copies.
+    fn compresses(&self) -> bool {
+        !matches!(self.name, Name::Websocat1 | Name::Websocat4 | Name::Curl | Name::CurlHolding)
     }
 
     /// Whether the end of its input ends it, whatever it was to do.
@@ -233,7 +245,8 @@ fn websocat4(task: Task) -> Option<String> {
     })
 }
 
-/// It ends with its input, sent or not, and what it prints into a pipe comes late or never.
+/// It ends with its input, sent or not, loses lines that come before it is connected, and what it
+/// prints into a pipe comes late or never.
 fn wscat(task: Task) -> Option<String> {
     match task {
         Task::Receive(Kind::Text) => Some("-c URL".into()),
