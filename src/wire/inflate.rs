@@ -14,8 +14,8 @@ const PIECE: usize = 64 * 1024;
 const BUFFER: usize = WINDOW + 2 * PIECE;
 /// What is put behind a message: what the sender left out (section 7.2.2), and empty blocks. Where the
 /// message really ends this brings nothing; anywhere else it becomes data, or an error.
-const END: [u8; 4 + 64 * 5] = {
-    let mut end = [0; 4 + 64 * 5];
+const END: [u8; TAIL + 64 * 5] = {
+    let mut end = [0; TAIL + 64 * 5];
     let mut at = 2;
     while at < end.len() {
         (end[at], end[at + 1]) = (0xff, 0xff);
@@ -23,6 +23,8 @@ const END: [u8; 4 + 64 * 5] = {
     }
     end
 };
+/// Bytes of that which the sender left out.
+const TAIL: usize = 4;
 /// Bytes of that which are enough in the middle of data; tables at the beginning of a block may take them
 /// all.
 const SHORT_END: usize = 9;
@@ -151,11 +153,7 @@ impl Inflater {
     /// Inflates some input into the piece; how much was used.
     fn inflate(&mut self, input: &[u8]) -> Result<usize, Violation> {
         if self.ended && !input.is_empty() {
-            self.ended = false;
-            self.decompress.reset(false);
-            let context = self.context.max(self.buffer.len().saturating_sub(WINDOW));
-            // zlib takes what was there before for what was there before, and for nothing else.
-            let _ = self.decompress.set_dictionary(&self.buffer[context..]);
+            self.begin_anew();
         }
         let (taken, made) = (self.decompress.total_in(), self.buffer.len());
         let status = self.decompress.decompress_vec(input, &mut self.buffer, FlushDecompress::Sync);
@@ -170,13 +168,24 @@ impl Inflater {
         Ok(taken)
     }
 
+    /// Begins a stream behind a final block.
+    fn begin_anew(&mut self) {
+        self.ended = false;
+        self.decompress.reset(false);
+        let context = self.context.max(self.buffer.len().saturating_sub(WINDOW));
+        // zlib takes what was there before for what was there before, and for nothing else.
+        let _ = self.decompress.set_dictionary(&self.buffer[context..]);
+    }
+
     /// Ends a message whose bytes have all come.
     fn close(&mut self) -> Result<(), Violation> {
         let is_usual = self.last_byte.is_some_and(|byte| byte < UNUSUAL);
         let end = if is_usual { &END[..SHORT_END] } else { &END[..] };
         let made = self.buffer.len();
         let taken = self.inflate(end);
-        if taken == Ok(end.len()) && self.buffer.len() == made && !self.ended {
+        // The empty block that the sender left out may be a final one.
+        let expected = if self.ended { TAIL } else { end.len() };
+        if taken == Ok(expected) && self.buffer.len() == made {
             return Ok(());
         }
         // What we have put there is nothing that the peer has said.
@@ -216,6 +225,8 @@ impl Inflater {
             self.ended = false;
             self.context = self.buffer.len();
             self.decompress.reset(false);
+        } else if self.ended {
+            self.begin_anew();
         }
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use wspipe::wire::opcode;
 
+use super::plain::Deflated;
+
 /// A frame, or what is there of it: its first two bytes at least.
 pub struct Frame<'a> {
     /// Where in the stream it begins.
@@ -13,6 +15,8 @@ pub struct Frame<'a> {
     pub bytes: &'a [u8],
     /// What the header says, if it is all there.
     pub header: Option<Header>,
+    /// What is known of it if it belongs to a compressed message.
+    pub deflated: Option<Deflated>,
 }
 
 /// The part of a header that says how long the frame is.
@@ -132,7 +136,7 @@ pub fn walk(stream: &[u8]) -> Vec<Frame<'_>> {
     let mut start = 0;
     while stream.len() - start >= 2 {
         let header = Header::read(&stream[start..]);
-        let mut frame = Frame { start, bytes: &stream[start..], header };
+        let mut frame = Frame { start, bytes: &stream[start..], header, deflated: None };
         if frame.is_whole() {
             start = frame.end() as usize;
             frame.bytes = &stream[frame.start..start];

@@ -1,15 +1,18 @@
 //! One stream of bytes, read by wspipe's decoder and by tungstenite: frame by frame both must say
 //! the same. What may differ is in [`known::KNOWN`], and nothing else may.
 //!
-//! The fuzz target and an ordinary test share this. An input of the fuzzer means the same stream
+//! The fuzz targets and an ordinary test share this. An input of the fuzzer means the same stream
 //! in both, so that what one finds the other can repeat.
 //!
-//! tungstenite knows no extension. To compare with one (permessage-deflate), a [`Case`] would hold
-//! the same messages twice: the frames without it for [`theirs`], and those with it for [`ours`].
+//! tungstenite knows no extension. Where messages may be compressed (permessage-deflate, RFC 7692),
+//! it reads the same frames as if they were not: flate2 inflates them for it, in [`plain`].
 
+mod blocks;
 mod frames;
 mod known;
 mod ours;
+mod packed;
+mod plain;
 mod stream;
 mod theirs;
 
@@ -26,7 +29,7 @@ pub use stream::case;
 
 /// The longest frame that tungstenite is let to wait for: it takes memory for a whole frame as
 /// soon as it knows the length. No stream here is so long.
-const MAX_FRAME: usize = 256 * 1024;
+const MAX_FRAME: usize = 1024 * 1024;
 
 /// A stream, and how it is read.
 pub struct Case {
@@ -34,12 +37,21 @@ pub struct Case {
     role: Role,
     /// Bytes that a message may have.
     limit: Option<u64>,
+    /// What compressed messages may refer to, if messages may be compressed.
+    context: Option<Context>,
     /// How many bytes each read brings, over and over.
     cuts: Vec<usize>,
     /// How messages are taken together.
     batching: Batching,
     /// What the peer sent.
     stream: Vec<u8>,
+}
+
+/// What becomes of the window at the end of a compressed message (RFC 7692 section 7.1.1).
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Context {
+    Kept,
+    Dropped,
 }
 
 /// Something whole that the peer said.
@@ -74,30 +86,55 @@ impl<E> Verdict<E> {
 pub fn compare(case: &Case) -> Option<&'static str> {
     let read = frames::walk(&case.stream);
     let whole = ours::hear(case, &read, &[usize::MAX], None);
-    for (cuts, batching) in [
+    let others = [
         (&case.cuts[..], None),
         (&case.cuts, Some(case.batching)),
         (&[usize::MAX], Some(case.batching)),
-    ] {
+    ]
+    .map(|(cuts, batching)| {
         let other = ours::hear(case, &read, cuts, batching);
         assert!(whole.is_same_as(&other), "{whole:?}, but {other:?} by {cuts:?} of {case:?}");
-    }
+        other
+    });
 
     let stream = judgeable(case, &read, &whole.verdicts);
-    let frames = frames::walk(&stream);
-    let theirs = theirs::hear(case, &frames);
-    for (frame, (ours, theirs)) in frames.iter().zip(whole.verdicts.iter().zip(&theirs)) {
-        let mut known = known::KNOWN.iter().filter(|known| (known.is_about)(frame)).peekable();
-        let may_agree = known.peek().is_none() || matches!(ours, Verdict::Refused(_));
-        if may_agree && agree(ours, theirs) {
+    let mut frames = frames::walk(&stream);
+    frames.truncate(whole.verdicts.len());
+    let theirs = theirs::hear(case, &mut frames);
+    let known = others.iter().map(|other| difference(case, &frames, other, &theirs));
+    known.fold(difference(case, &frames, &whole, &theirs), Option::or)
+}
+
+/// How the two differ, if they do; panics unless that is known.
+fn difference(
+    case: &Case,
+    frames: &[Frame],
+    ours: &ours::Heard,
+    theirs: &theirs::Heard,
+) -> Option<&'static str> {
+    let mut name = None;
+    let verdicts = ours.verdicts.iter().zip(&theirs.verdicts).zip(frames);
+    for (at, ((our, their), frame)) in verdicts.enumerate() {
+        let mut known =
+            known::KNOWN.iter().filter(|known| (known.is_about)(frame, case)).peekable();
+        let may_agree = known.peek().is_none() || matches!(our, Verdict::Refused(_));
+        if may_agree && agree(our, their) {
             continue;
         }
-        let Some(known) = known.find(|known| (known.verdicts)(ours, theirs)) else {
-            panic!("{frame:?} is {ours:?} to us and {theirs:?} to tungstenite in {case:?}")
+        let Some(known) = known.find(|known| (known.verdicts)(our, their)) else {
+            panic!("{frame:?} is {our:?} to us and {their:?} to tungstenite in {case:?}")
         };
-        return Some(known.name);
+        name = Some(known.name);
+        if at + 1 < ours.verdicts.len() {
+            return name;
+        }
     }
-    None
+    if let Some(message) = &theirs.message
+        && ours.is_within_compressed(frames)
+    {
+        assert!(ours.gave_out(message), "{ours:?} of {} in {case:?}", shown(message));
+    }
+    name
 }
 
 /// We refuse a frame at the first wrong byte, and tungstenite when the frame is there as a whole.
@@ -134,6 +171,8 @@ fn is_same_fault(ours: &Violation, theirs: &Error) -> bool {
         Error::Protocol(theirs) => theirs,
         Error::Utf8(_) => return matches!(ours, Violation::InvalidUtf8 | Violation::CloseReason),
         Error::Capacity(_) => return matches!(ours, Violation::TooBig { .. }),
+        // The word of flate2.
+        Error::Io(_) => return *ours == Violation::InvalidDeflate,
         _ => return false,
     };
     match ours {
@@ -153,8 +192,9 @@ fn is_same_fault(ours: &Violation, theirs: &Error) -> bool {
 
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Case { role, limit, cuts, batching, stream } = self;
-        write!(f, "{} as {role:?}, limit {limit:?}, {cuts:?}, {batching:?}", shown(stream))
+        let Case { role, limit, context, cuts, batching, stream } = self;
+        write!(f, "{} as {role:?}, limit {limit:?}, ", shown(stream))?;
+        write!(f, "{context:?}, {cuts:?}, {batching:?}")
     }
 }
 

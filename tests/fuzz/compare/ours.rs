@@ -1,15 +1,17 @@
-//! The stream as wspipe reads it, in reads of any size: the one place that uses the decoder. What
-//! the decoder promises to its callers, whatever the stream, is checked here too.
+//! The stream as wspipe reads it, in reads of any size: the one place that uses the decoder and the
+//! inflater. What they promise to their callers, whatever the stream, is checked here too.
 
 use std::fmt;
 
-use wspipe::wire::{Decoder, Event, Kind, Role, Violation, WAITS};
+use wspipe::wire::{Decoder, Deflated, Event, Inflater, Kind, Role, Violation, WAITS};
 
 use super::frames::{Frame, Header};
-use super::{Case, Said, Verdict, shown};
+use super::{Case, Context, Said, Verdict, shown};
 
 /// Reads after which the rest comes at once: a long stream byte by byte would take all the time.
 const READS: usize = 1000;
+/// The longest piece of what was compressed: the inflater's whole buffer.
+const PIECE: usize = 160 * 1024;
 
 /// What the decoder made of a stream.
 pub struct Heard<'a> {
@@ -21,6 +23,16 @@ pub struct Heard<'a> {
     pub verdicts: Vec<Verdict<Violation>>,
     /// What it gave out of a message that did not end.
     unfinished: Option<Message>,
+}
+
+/// What reads.
+struct Reader {
+    decoder: Decoder,
+    inflater: Inflater,
+    /// A piece of a compressed message, by where it lies in the stream.
+    waiting: Option<Deflated>,
+    /// Whether the last step of the inflater moved nothing.
+    rested: bool,
 }
 
 /// How whole messages are taken together.
@@ -49,13 +61,16 @@ pub fn hear<'a>(
     cuts: &[usize],
     batching: Option<Batching>,
 ) -> Heard<'a> {
-    let mut decoder = Decoder::new(case.role, case.limit);
+    let decoder = Decoder::new(case.role, case.limit);
+    let decoder = if case.context.is_some() { decoder.with_deflate() } else { decoder };
+    let inflater = Inflater::new(case.context == Some(Context::Kept), case.limit);
+    let mut reader = Reader { decoder, inflater, waiting: None, rested: false };
     let mut buffer = case.stream.clone();
     let mut heard = Heard { case, frames, at: 0, verdicts: Vec::new(), unfinished: None };
     let mut arrived = 0_usize;
     for size in cuts.iter().cycle().take(READS).chain([&usize::MAX]) {
         arrived = arrived.saturating_add(*size).min(buffer.len());
-        while heard.take(&mut decoder, &mut buffer[..arrived], batching) {}
+        while heard.take(&mut reader, &mut buffer[..arrived], batching) {}
         if heard.verdicts.last().is_some_and(Verdict::ends) {
             return heard;
         }
@@ -71,37 +86,72 @@ pub fn hear<'a>(
 }
 
 impl Heard<'_> {
-    /// Whether the same was heard. How much of a text is given out before a wrong byte depends on
-    /// how the text came; everything else does not.
+    /// Whether the same was heard. How much is given out before a wrong byte of a text, or one too
+    /// many of what was compressed, depends on how it came, and so does which of these is found
+    /// first; everything else does not.
     pub fn is_same_as(&self, other: &Heard) -> bool {
-        let payload = |heard: &Heard| match &heard.unfinished {
-            Some(message) => message.payload.clone(),
-            None => Vec::new(),
+        let (ours, others) = (self.unfinished(), other.unfinished());
+        let (Some((our_last, our_rest)), Some((others_last, others_rest))) =
+            (self.verdicts.split_last(), other.verdicts.split_last())
+        else {
+            return self.verdicts.is_empty() && other.verdicts.is_empty();
         };
-        let (ours, others) = (payload(self), payload(other));
-        self.verdicts == other.verdicts
-            && match self.verdicts.last() {
-                Some(Verdict::Refused(Violation::InvalidUtf8)) => {
-                    ours.starts_with(&others) || others.starts_with(&ours)
-                }
-                _ => ours == others,
+        let depends = self.is_refused_by_how_it_came() && other.is_refused_by_how_it_came();
+        our_rest == others_rest
+            && (our_last == others_last || depends && self.case.context.is_some())
+            && (ours == others || depends && (ours.starts_with(others) || others.starts_with(ours)))
+    }
+
+    /// Whether what was given out of a compressed message that did not end is what this one begins
+    /// with: all of it, unless it goes wrong.
+    pub fn gave_out(&self, message: &[u8]) -> bool {
+        let good = match self.verdicts.last() {
+            Some(Verdict::Refused(Violation::TooBig { .. })) => 0,
+            Some(Verdict::Refused(Violation::InvalidUtf8)) => {
+                str::from_utf8(message).map_or_else(|error| error.valid_up_to(), str::len)
             }
+            _ => message.len(),
+        };
+        let given = self.unfinished();
+        message.starts_with(given) && given.len() >= good
+    }
+
+    /// Whether the last frame of any compressed message did not end it.
+    pub fn is_within_compressed(&self, frames: &[Frame]) -> bool {
+        let last = frames.iter().rposition(|frame| frame.deflated.is_some());
+        last.is_some_and(|last| !matches!(self.verdicts[last], Verdict::Said(_)))
+    }
+
+    fn unfinished(&self) -> &[u8] {
+        self.unfinished.as_ref().map_or(&[], |message| &message.payload)
+    }
+
+    fn is_refused_by_how_it_came(&self) -> bool {
+        let violation = match self.verdicts.last() {
+            Some(Verdict::Refused(violation)) => violation,
+            _ => return false,
+        };
+        *violation == Violation::InvalidUtf8
+            || self.case.context.is_some() && matches!(violation, Violation::TooBig { .. })
     }
 
     /// Takes the next thing from what has arrived. There is no more when it says so.
     fn take(
         &mut self,
-        decoder: &mut Decoder,
+        reader: &mut Reader,
         arrived: &mut [u8],
         batching: Option<Batching>,
     ) -> bool {
+        if let Some(piece) = reader.waiting.take() {
+            return self.inflate(reader, piece, arrived);
+        }
         let unread = &mut arrived[self.at..];
         if let Some(batching) = batching
-            && self.take_batch(decoder, unread, batching)
+            && self.take_batch(&mut reader.decoder, unread, batching)
         {
             return true;
         }
-        let step = match decoder.step(unread) {
+        let step = match reader.decoder.step(unread) {
             Ok(step) => step,
             Err(violation) => {
                 self.judge(self.at, Verdict::Refused(violation));
@@ -110,6 +160,14 @@ impl Heard<'_> {
         };
         self.must(step.consumed <= unread.len(), "no more is used up than there is");
         self.must(step.consumed > 0 || step.event.is_none(), "an event uses up bytes");
+        if let Some(Deflated { kind, payload, last }) = step.deflated {
+            self.must(step.event.is_none(), "a step brings one thing");
+            self.must(payload.end <= step.consumed, "a payload is within what is used up");
+            let payload = self.at + payload.start..self.at + payload.end;
+            reader.waiting = Some(Deflated { kind, payload, last });
+            self.at += step.consumed;
+            return true;
+        }
         let Some(event) = step.event else {
             self.at += step.consumed;
             return step.consumed > 0;
@@ -120,6 +178,38 @@ impl Heard<'_> {
             self.judge(self.at - 1, Verdict::Said(said));
         }
         !self.verdicts.last().is_some_and(Verdict::ends)
+    }
+
+    /// Takes what the next step of the inflater makes of a piece.
+    fn inflate(&mut self, reader: &mut Reader, mut waiting: Deflated, arrived: &[u8]) -> bool {
+        let Deflated { kind, last, .. } = waiting;
+        let input = &arrived[waiting.payload.clone()];
+        let step = match reader.inflater.step(kind, input, last) {
+            Ok(step) => step,
+            Err(violation) => {
+                self.judge(self.at - 1, Verdict::Refused(violation));
+                return false;
+            }
+        };
+        let rests = !step.done && step.consumed == 0 && step.payload.is_empty();
+        self.must(!(rests && reader.rested), "the inflater comes to an end");
+        reader.rested = rests;
+        self.must(step.consumed <= input.len(), "no more is inflated than there is");
+        self.must(!step.done || step.consumed == input.len(), "what is done with is used up");
+        self.must(step.payload.len() <= PIECE, "a piece is bounded");
+        let piece = reader.inflater.piece().get(step.payload);
+        self.must(piece.is_some(), "what comes out is within the piece");
+        let piece = piece.unwrap_or_default();
+        waiting.payload.start += step.consumed;
+        reader.waiting = (!step.done).then_some(waiting);
+        let ends = last && step.done;
+        if piece.is_empty() && !ends {
+            return true;
+        }
+        if let Some(said) = self.piece(kind, piece, self.unfinished.is_none(), ends) {
+            self.judge(self.at - 1, Verdict::Said(said));
+        }
+        true
     }
 
     fn said(&mut self, event: Event, bytes: &[u8]) -> Option<Said> {

@@ -4,12 +4,15 @@
 
 use wspipe::wire::{MAX_CONTROL_PAYLOAD, Role, opcode};
 
-use super::Case;
 use super::frames::header;
 use super::ours::Batching;
+use super::packed::{Packer, Piece};
+use super::{Case, Context};
 
 /// Bytes from which on no further frame is built.
 const ENOUGH: usize = 64 * 1024;
+/// Compressed bytes from which on none is built: they may be few in the stream.
+const ENOUGH_PACKED: usize = 512 * 1024;
 
 /// What texts are made of, over and over: characters of every length, the outermost among them.
 const TEXT: &str = "a\u{7f}\u{80}ß\u{7ff}\u{800}€\u{d7ff}\u{e000}\u{ffff}\u{10000}😀\u{10ffff}";
@@ -17,15 +20,25 @@ const TEXT: &str = "a\u{7f}\u{80}ß\u{7ff}\u{800}€\u{d7ff}\u{e000}\u{ffff}\u{1
 /// Payload lengths around those where the form of the length changes, and one in between.
 const LENGTHS: [usize; 8] = [124, 125, 126, 127, 5000, 65535, 65536, 65537];
 
+/// The same for what is compressed, which is short in the stream: lengths that fill the inflater's
+/// buffer, by themselves or together, or nearly.
+const PACKED_LENGTHS: [usize; 8] =
+    [125, 5000, 32 * 1024, 64 * 1024, 96 * 1024, 128 * 1024, 160 * 1024 - 1, 160 * 1024];
+
 /// Close codes around those where validity changes (RFC 6455 section 7.4).
 const CODES: [u16; 16] =
     [1000, 1001, 1003, 1004, 1005, 1006, 1007, 1013, 1014, 1015, 1016, 2999, 3000, 4999, 5000, 0];
 
-/// The stream that `input` means. Its first byte says who reads and what is done to the stream,
-/// the second how it is read; then come the numbers for both, and the stream or the choices.
-pub fn case(input: &[u8]) -> Case {
+/// The stream that `input` means. Its first byte says who reads and what is done to the stream, the
+/// next what compressed messages may refer to, if messages may be `compressed`, the next how it is
+/// read; then come the numbers for all that, and the stream or the choices.
+pub fn case(input: &[u8], compressed: bool) -> Case {
     let mut choices = Choices(input);
     let flags = choices.byte();
+    let context = compressed.then(|| match choices.byte() & 0x01 {
+        0 => Context::Kept,
+        _ => Context::Dropped,
+    });
     let role = if flags & 0x01 == 0 { Role::Client } else { Role::Server };
     let limit = (flags & 0x02 != 0).then(|| choices.limit());
     let wrong_bytes: Vec<_> = (1..flags >> 2 & 0x03)
@@ -40,20 +53,21 @@ pub fn case(input: &[u8]) -> Case {
 
     let as_it_is = flags & 0xe0 == 0xe0;
     let mut stream =
-        if as_it_is { choices.0.to_vec() } else { Builder::new(role, choices).built() };
+        if as_it_is { choices.0.to_vec() } else { Builder::new(role, context, choices).built() };
     for (at, change) in wrong_bytes {
         let at = at % stream.len().max(1);
         stream.get_mut(at).into_iter().for_each(|byte| *byte ^= change);
     }
     stream.truncate(stream.len().saturating_sub(missing.into()));
-    Case { role, limit, cuts, batching, stream }
+    Case { role, limit, context, cuts, batching, stream }
 }
 
 /// The bytes to choose by; zeros once they are used up.
-struct Choices<'a>(&'a [u8]);
+pub struct Choices<'a>(&'a [u8]);
 
 impl Choices<'_> {
-    fn byte(&mut self) -> u8 {
+    /// The next one.
+    pub fn byte(&mut self) -> u8 {
         self.0.split_off_first().copied().unwrap_or(0)
     }
 
@@ -61,7 +75,8 @@ impl Choices<'_> {
         u16::from_be_bytes([self.byte(), self.byte()])
     }
 
-    fn bytes(&mut self, most: usize) -> Vec<u8> {
+    /// So many, or as many as there are.
+    pub fn bytes(&mut self, most: usize) -> Vec<u8> {
         let (taken, rest) = self.0.split_at(most.min(self.0.len()));
         self.0 = rest;
         taken.to_vec()
@@ -101,6 +116,14 @@ struct Builder<'a> {
     open: Option<u8>,
     /// How far in [`TEXT`] the text has come.
     text_at: usize,
+    /// What becomes of the window, if messages may be compressed.
+    context: Option<Context>,
+    /// What compresses them.
+    packer: Packer,
+    /// Whether the message that has begun is compressed.
+    packs: bool,
+    /// Bytes that were compressed.
+    packed: usize,
 }
 
 /// How a frame is made, beside its opcode.
@@ -114,12 +137,25 @@ struct Style {
 }
 
 impl<'a> Builder<'a> {
-    fn new(role: Role, choices: Choices<'a>) -> Self {
-        Builder { role, choices, stream: Vec::new(), open: None, text_at: 0 }
+    fn new(role: Role, context: Option<Context>, choices: Choices<'a>) -> Self {
+        Builder {
+            role,
+            choices,
+            stream: Vec::new(),
+            open: None,
+            text_at: 0,
+            context,
+            packer: Packer::default(),
+            packs: false,
+            packed: 0,
+        }
     }
 
     fn built(mut self) -> Vec<u8> {
-        while !self.choices.0.is_empty() && self.stream.len() < ENOUGH {
+        while !self.choices.0.is_empty()
+            && self.stream.len() < ENOUGH
+            && self.packed < ENOUGH_PACKED
+        {
             let choice = self.choices.byte();
             let style = Style {
                 binary: choice & 0x10 != 0,
@@ -131,6 +167,8 @@ impl<'a> Builder<'a> {
                 5..=8 => self.data(false, style),
                 9 | 10 => self.control(opcode::PING, style),
                 12 => self.close(style),
+                // Good ones, where it takes several to refer to what was there before.
+                13 | 14 if self.context.is_some() && !style.wrong => self.data(true, style),
                 13 => {
                     // As if a message had begun that has not, or the other way round.
                     self.open = if self.open.is_some() { None } else { Some(opcode::TEXT) };
@@ -157,11 +195,26 @@ impl<'a> Builder<'a> {
         self.open = if fin { None } else { Some(kind) };
         if begun.is_none() {
             self.text_at = 0;
+            self.packs = self.context.is_some() && self.choices.byte() & 0x03 != 0;
         }
-        let payload =
-            if kind == opcode::TEXT { self.text(fin, style) } else { self.payload(style) };
+        let is_text = kind == opcode::TEXT;
+        let mut payload = if is_text { self.text(fin, style) } else { self.payload(style) };
+        if self.packs {
+            payload = self.pack(&payload, is_text, fin, style);
+        }
+        let rsv1 = if self.packs && begun.is_none() { 0x40 } else { 0 };
         let fin = if fin { 0x80 } else { 0 };
-        self.frame(fin | begun.map_or(kind, |_| opcode::CONTINUATION), &payload, style);
+        self.frame(fin | rsv1 | begun.map_or(kind, |_| opcode::CONTINUATION), &payload, style);
+    }
+
+    fn pack(&mut self, plain: &[u8], is_text: bool, last: bool, style: Style) -> Vec<u8> {
+        self.packed += plain.len();
+        let piece = Piece { plain, is_text, last, wrong: style.wrong };
+        let data = self.packer.pack(&piece, &mut self.choices);
+        if last && self.context == Some(Context::Dropped) {
+            self.packer.forget();
+        }
+        data
     }
 
     fn control(&mut self, opcode: u8, style: Style) {
@@ -198,6 +251,9 @@ impl<'a> Builder<'a> {
             1 => {
                 let length = self.choices.byte() & 0x7f;
                 (0..length).map(|_| self.next_of_text()).collect()
+            }
+            2 if self.packs => {
+                vec![b'x'; PACKED_LENGTHS[usize::from(self.choices.byte() & 0x07)]]
             }
             2 => vec![b'x'; self.choices.length()],
             _ => Vec::new(),
