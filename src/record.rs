@@ -59,6 +59,28 @@ pub enum Record<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         rtt_us: Option<u64>,
     },
+    /// A frame as it passed, right or wrong (RFC 6455 section 5.2).
+    Frame {
+        /// Who sent it.
+        from: Side,
+        /// Its header.
+        frame: Header,
+        /// Its mask, in hexadecimal digits.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mask_key: Option<String>,
+        /// Bytes of the payload that came, if they were fewer than the header says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        received: Option<u64>,
+        /// Bytes of the payload before it was compressed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        inflated: Option<u64>,
+        /// The payload without its mask, if it is UTF-8 in a frame of text.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<&'a str>,
+        /// The payload without its mask otherwise.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        base64: Option<String>,
+    },
     /// How the session was closed: the first Close, or the loss of the connection.
     Close {
         /// Who closed.
@@ -79,6 +101,21 @@ pub enum Record<'a> {
         /// The exit code.
         exit_code: i32,
     },
+}
+
+/// The header of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Header {
+    /// Whether it is the last of its message.
+    pub fin: bool,
+    /// The three reserved bits as a number: 4 is RSV1.
+    pub rsv: u8,
+    /// The opcode.
+    pub opcode: u8,
+    /// Whether it says that it has a mask.
+    pub mask: bool,
+    /// The length of the payload that it states.
+    pub length: u64,
 }
 
 /// What is known once the session is open.

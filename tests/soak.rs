@@ -650,6 +650,7 @@ async fn session(stream: impl AsyncRead + AsyncWrite + Unpin, streams: Streams, 
         reader: Some(Reader::new(vec![("stdin".into(), streams.stdin)])),
         output: &mut output,
         stats: Rc::clone(&stats),
+        trace: None,
     };
     let mut interrupts = Interrupts::new(Instant::now(), None).expect("the signals");
     let session = Session::new(stream, &Bytes::new(), ends, settings());

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
+use clap::{ArgAction, Args, ValueHint};
 
 use crate::output::Format;
 
@@ -71,10 +71,18 @@ pub struct OutputArgs {
     /// Show the opening handshake as curl does, and the closing line on success too, as at a terminal
     ///
     /// Lines with * are about the way: the proxy, the addresses, TLS and its certificates; with > what is
-    /// asked, with < what is answered; at the end, when each step was done. Passwords, tokens and cookies are (redacted). Example: wspipe
-    /// listen -v -n 0 wss://localhost:9443/
-    #[arg(short = 'v', long, help_heading = "Output")]
-    pub verbose: bool,
+    /// asked, with < what is answered; at the end, when each step was done. Passwords, tokens and cookies
+    /// are (redacted). -vv shows every control frame too, with its time, its bits and its payload, and -vvv
+    /// every frame. Example: wspipe listen -v -n 0 wss://localhost:9443/
+    #[arg(short = 'v', long, help_heading = "Output", action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Write every frame that passes, both ways and complete, to a file as records, one a line
+    ///
+    /// Each has the time, who sent it, what its header says, its payload, and how long that was before it
+    /// was compressed. Example: wspipe connect --trace-frames frames.jsonl ws://localhost:9000/
+    #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
+    pub trace_frames: Option<PathBuf>,
 
     /// Accepted for curl's sake: output is never held back
     #[arg(short = 'N', long, hide = true)]

@@ -12,6 +12,7 @@ mod serve;
 mod setback;
 mod sources;
 mod stderr;
+mod trace;
 mod trust;
 
 use std::time::Instant;
@@ -63,7 +64,7 @@ impl Said {
         let voice = Voice {
             silent: arguments.silent,
             show_error: arguments.show_error,
-            verbose: arguments.verbose,
+            verbose: arguments.verbose > 0,
             include: arguments.include,
         };
         Said { voice, write_out: arguments.write_out.clone() }

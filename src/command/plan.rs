@@ -12,6 +12,7 @@ use super::cookies::Cookies;
 use super::dump::Dump;
 use super::request::how;
 use super::sources::Sources;
+use super::trace::trace;
 use crate::cli::{
     AfterInputArgs, ConnectArgs, EndArgs, FramingArgs, ListenArgs, OutputArgs, PipeArgs,
     RequestArgs, SendArgs,
@@ -25,7 +26,7 @@ use crate::output::Destination;
 use crate::output::{Encoding, Format};
 use crate::policy::ending::{Conditions, Input, Patience, Rules};
 use crate::policy::retry::Retry;
-use crate::session::{MAX_HELD, STDOUT, Settings};
+use crate::session::{MAX_HELD, STDOUT, Settings, Trace};
 use crate::ui::WriteOut;
 use crate::wire::Close;
 
@@ -79,6 +80,8 @@ pub struct Talk {
     pub progress: Option<Option<u64>>,
     /// What a person who types the input is told.
     pub banner: Option<&'static str>,
+    /// `-vv`, `-vvv` and `--trace-frames`.
+    pub trace: Option<Box<Trace>>,
 }
 
 /// The plan of `connect`.
@@ -195,6 +198,7 @@ fn assemble(
     let (output_name, destination, is_terminal) = open_output(output.output.as_deref())?;
     let to_stdout = output_name == STDOUT;
     let dump = output.dump_header.as_deref().map(|path| Dump::open(path, to_stdout)).transpose()?;
+    let trace = trace(&output)?;
     let encoding = encoding(&printing, &output, is_terminal)?;
     let mut settings = settings(&end, after_input);
     if encoding.format == Format::Length {
@@ -218,6 +222,7 @@ fn assemble(
         answer_matters: false,
         progress: None,
         banner: None,
+        trace,
     };
     let max_time = end.max_time.and_then(limit);
     Ok(Plan {

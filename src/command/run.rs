@@ -138,8 +138,15 @@ async fn attempt(
     }
 
     let reader = Some(Reader::new(talk.origins));
-    let ends = Ends { feed: talk.feed, reader, output, stats: Rc::clone(stats) };
-    let settings = Settings { deflate: opened.accepted.deflate, ..talk.settings };
+    let deflate = opened.accepted.deflate;
+    let mut trace = talk.trace;
+    if let Some(trace) = &mut trace {
+        trace.agreed(deflate.as_ref());
+        // Two threads write there.
+        let _ = tokio::time::timeout(LAST_WORDS, stderr.said()).await;
+    }
+    let ends = Ends { feed: talk.feed, reader, output, stats: Rc::clone(stats), trace };
+    let settings = Settings { deflate, ..talk.settings };
     let session = Session::new(opened.stream, &opened.early, ends, settings);
     let outcome = match talk.progress {
         Some(total) if voice.has_audience() => {

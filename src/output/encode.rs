@@ -198,7 +198,7 @@ pub fn time(at: SystemTime) -> String {
     humantime::format_rfc3339_micros(at).to_string()
 }
 
-fn hexdump_line(out: &mut Vec<u8>, offset: u64, line: &[u8]) {
+pub(super) fn hexdump_line(out: &mut Vec<u8>, offset: u64, line: &[u8]) {
     let _ = write!(out, "{offset:08x} ");
     for column in 0..16 {
         if column == 8 {

@@ -3,6 +3,7 @@
 
 pub mod encode;
 pub mod escape;
+pub mod frames;
 mod pipe;
 mod thread;
 pub mod writer;

@@ -208,12 +208,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         };
         tokio::select! {
             _ = tokio::time::timeout(PARTING, parting) => {}
-            interrupt = interrupts.next() => match interrupt {
-                Interrupt::Signal(signal) => self.signal = Some(signal),
-                Interrupt::MaxTime(limit) => {
-                    self.failure = Some(Failure::TimeLimit(TimeLimit::MaxTime(limit)));
-                }
+            interrupt = interrupts.next() => self.interrupted_at_last(interrupt),
+        }
+    }
+
+    /// Has what was told of frames written.
+    pub(super) async fn end_trace(&mut self, interrupts: &mut Interrupts) {
+        let Some(trace) = self.link.trace() else { return };
+        trace.finish();
+        tokio::select! {
+            drained = trace.drain() => if let Err(failure) = drained {
+                self.failure.get_or_insert(failure);
             },
+            interrupt = interrupts.next() => self.interrupted_at_last(interrupt),
+        }
+    }
+
+    fn interrupted_at_last(&mut self, interrupt: Interrupt) {
+        match interrupt {
+            Interrupt::Signal(signal) => self.signal = Some(signal),
+            Interrupt::MaxTime(limit) => {
+                self.failure = Some(Failure::TimeLimit(TimeLimit::MaxTime(limit)));
+            }
         }
     }
 }

@@ -11,6 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::inflation::Inflation;
 use super::outbox::Outbox;
+use super::trace::Trace;
+use crate::failure::Failure;
+use crate::record::Side;
 use crate::wire::{Batch, Decoder, Deflate, Deflated, Event, Kind, Role, Violation};
 
 /// Bytes of the buffer, until a message that waits needs more.
@@ -31,6 +34,8 @@ pub struct Link<S> {
     write_failed: bool,
     /// Whether the stream may keep what was written: TLS does.
     unflushed: bool,
+    /// What looks at the bytes that pass.
+    trace: Option<Box<Trace>>,
 }
 
 /// Bytes that were received, and the decoder that reads them.
@@ -165,6 +170,8 @@ pub struct Moved {
     pub wrote: bool,
     /// What reading brought.
     pub read: Option<Read>,
+    /// Why nobody looks at the bytes that pass any more.
+    pub trace_failed: Option<Failure>,
 }
 
 /// What reading brought.
@@ -211,7 +218,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             read_ended: false,
             write_failed: false,
             unflushed: false,
+            trace: None,
         }
+    }
+
+    /// Has what passes looked at.
+    pub fn traced_by(mut self, trace: Option<Box<Trace>>) -> Self {
+        self.trace = trace;
+        if let Some(trace) = &mut self.trace {
+            trace.passed(Side::Peer, &self.inbox.buffer[..self.inbox.end]);
+        }
+        self
+    }
+
+    /// What looks at the bytes that pass.
+    pub fn trace(&mut self) -> Option<&mut Trace> {
+        self.trace.as_deref_mut()
     }
 
     /// Whether writing has failed. What was received before can still be read.
@@ -221,6 +243,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     /// Moves bytes: out, whatever waits; in, if `want_read`. Ready when anything moved.
     pub async fn moved(&mut self, want_read: bool) -> Moved {
+        if let Some(trace) = &mut self.trace
+            && let Err(failure) = trace.room().await
+        {
+            self.trace = None;
+            return Moved { trace_failed: Some(failure), ..Moved::default() };
+        }
         poll_fn(|cx| self.poll_move(cx, want_read)).await
     }
 
@@ -251,6 +279,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             match Pin::new(&mut self.stream).poll_write(cx, self.outbox.pending()) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(written)) if written > 0 => {
+                    if let Some(trace) = &mut self.trace {
+                        trace.passed(Side::Us, &self.outbox.pending()[..written]);
+                    }
                     self.outbox.advance(written);
                     self.unflushed = true;
                     moved.wrote = true;
@@ -285,6 +316,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             }
             Poll::Ready(Ok(())) => {
                 let size = space.filled().len();
+                if let Some(trace) = &mut self.trace {
+                    trace.passed(Side::Peer, space.filled());
+                }
                 inbox.end += size;
                 inbox.received += size as u64;
                 Some(Read::Bytes)

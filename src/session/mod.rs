@@ -12,6 +12,7 @@ mod output;
 mod receiving;
 mod sending;
 mod stats;
+mod trace;
 
 use std::future::{pending, poll_fn, ready};
 use std::io;
@@ -27,6 +28,7 @@ pub use echo::{Echo, Spare};
 pub use interrupt::{Interrupt, Interrupts};
 pub use output::{Output, STDOUT};
 pub use stats::Stats;
+pub use trace::{Shown, Trace};
 
 use crate::exit::{Answer, Closure, Outcome, Unsent};
 use crate::failure::{Failure, TimeLimit};
@@ -112,6 +114,8 @@ pub struct Ends<'a> {
     pub output: &'a mut Output,
     /// What is counted.
     pub stats: Rc<Stats>,
+    /// What looks at the frames.
+    pub trace: Option<Box<Trace>>,
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
@@ -126,7 +130,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             .keepalive
             .map(|(interval, timeout)| Keepalive::new(interval, timeout, rand::random(), now));
         Session {
-            link: Link::new(stream, early, Role::Client, max_message, settings.deflate.as_ref()),
+            link: Link::new(stream, early, Role::Client, max_message, settings.deflate.as_ref())
+                .traced_by(ends.trace),
             receiver: Receiver::new(needs_whole, Rc::clone(&ends.stats)),
             output: ends.output,
             feed: ends.feed,
@@ -186,6 +191,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
         self.output.break_off();
         self.part(interrupts).await;
+        self.end_trace(interrupts).await;
         self.stats.wire_in.set(self.link.inbox.received);
         self.stats.wire_out.set(self.link.outbox.written());
         if matches!(self.closure, Some(Closure::ByPeer(_))) {
@@ -277,6 +283,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     }
 
     fn moved(&mut self, moved: Moved) {
+        if let Some(failure) = moved.trace_failed {
+            self.failure = Some(failure);
+            return self.abort(self.settings.close.clone());
+        }
         if moved.wrote {
             self.wrote();
         }

@@ -2,8 +2,8 @@
 
 use crate::exit::{Answer, Closure, Codes, Outcome, Unsent};
 use crate::output::escape::one_line;
-use crate::wire::Close;
-use crate::wire::close::{ABNORMAL, NO_CODE, meaning};
+use crate::output::frames::words;
+use crate::wire::close::{ABNORMAL, meaning};
 
 /// The line for an outcome; `expected` are the close codes that were asked for and did not come.
 pub fn closing_line(outcome: &Outcome, expected: Option<&Codes>) -> String {
@@ -60,17 +60,6 @@ fn list(codes: &Codes) -> String {
     spelled.collect::<Vec<_>>().join(",")
 }
 
-fn words(close: &Close) -> String {
-    let mut text = match close.code {
-        Some(code) => format!("{code} {}", meaning(code)),
-        None => format!("{NO_CODE} {}", meaning(NO_CODE)),
-    };
-    if !close.reason.is_empty() {
-        text.push_str(&format!(" \"{}\"", one_line(&close.reason)));
-    }
-    text
-}
-
 fn push_unsent(line: &mut String, unsent: Unsent) {
     if !unsent.is_any() {
         return;
@@ -87,6 +76,7 @@ fn push_unsent(line: &mut String, unsent: Unsent) {
 mod tests {
     use super::*;
     use crate::policy::ending::Unmet;
+    use crate::wire::Close;
     use crate::wire::Violation;
 
     #[test]

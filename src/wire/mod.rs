@@ -7,6 +7,7 @@ pub mod decode;
 mod deflate;
 pub mod encode;
 mod inflate;
+mod trace;
 pub mod utf8;
 mod violation;
 
@@ -15,6 +16,7 @@ pub use close::Close;
 pub use decode::{Decoder, Deflated, Event, WAITS};
 pub use deflate::{Agreement, Deflate, Deflater, WINDOW_BITS};
 pub use inflate::{Inflated, Inflater};
+pub use trace::{Seen, Tracer};
 pub use violation::Violation;
 
 /// Which end of the connection we are: it decides who masks (RFC 6455 section 5.1).
