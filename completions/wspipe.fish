@@ -81,6 +81,7 @@ jsonl\t'One record (a JSON object) a line for everything that comes: open, messa
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s o -l output -d 'Write to a file in place of stdout; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s D -l dump-header -d 'Write the head of the server\'s answer to the opening handshake to a file, those of a proxy and of redirects too; - is stdout' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l trace-frames -d 'Write every frame that passes, both ways and complete, to a file as records, one a line' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until-regex -d 'End after a message in which this regular expression matches' -r
@@ -119,6 +120,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l whole -d 'Ever
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l stream -d 'A message is what each read gives, up to 64 KiB, at once: a stream of bytes; implies --binary'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l length-prefixed -d 'A message is a 4-byte big-endian length and that many bytes'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l jsonl -d 'A line is a record such as {"text":"hi"}; connect prints records too'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l raw-frames -d 'Send frames made by hand too: records such as {"frame":{"rsv":4,"opcode":3},"text":"hi"}'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l print0 -d 'End each message with NUL in place of the newline, and in raw too'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l timestamps -d 'Write the time (UTC) before each message'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s s -l silent -d 'Say nothing on stderr: no closing line, no progress, no errors'
@@ -179,6 +181,7 @@ jsonl\t'One record (a JSON object) a line for everything that comes: open, messa
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s o -l output -d 'Write to a file in place of stdout; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s D -l dump-header -d 'Write the head of the server\'s answer to the opening handshake to a file, those of a proxy and of redirects too; - is stdout' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l trace-frames -d 'Write every frame that passes, both ways and complete, to a file as records, one a line' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until-regex -d 'End after a message in which this regular expression matches' -r
@@ -217,6 +220,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l whole -d 'Everyth
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l stream -d 'A message is what each read gives, up to 64 KiB, at once: a stream of bytes; implies --binary'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l length-prefixed -d 'A message is a 4-byte big-endian length and that many bytes'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l jsonl -d 'A line is a record such as {"text":"hi"}; connect prints records too'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l raw-frames -d 'Send frames made by hand too: records such as {"frame":{"rsv":4,"opcode":3},"text":"hi"}'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l print0 -d 'End each message with NUL in place of the newline, and in raw too'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l timestamps -d 'Write the time (UTC) before each message'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s s -l silent -d 'Say nothing on stderr: no closing line, no progress, no errors'
@@ -273,6 +277,7 @@ jsonl\t'One record (a JSON object) a line for everything that comes: open, messa
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s o -l output -d 'Write to a file in place of stdout; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s D -l dump-header -d 'Write the head of the server\'s answer to the opening handshake to a file, those of a proxy and of redirects too; - is stdout' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l trace-frames -d 'Write every frame that passes, both ways and complete, to a file as records, one a line' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until-regex -d 'End after a message in which this regular expression matches' -r

@@ -2,6 +2,7 @@
 //! shell. The man page's and the README's tables are made from [`TABLE`].
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::handshake::{Hop, RedirectFault, TlsFault};
@@ -235,6 +236,8 @@ pub struct Outcome {
     pub unsent: Unsent,
     /// Whether the last message was printed only in part.
     pub cut: bool,
+    /// From the last frame made by hand, once it had left, to the end, if the peer had a part in that.
+    pub since_frame: Option<Duration>,
 }
 
 /// Close codes given by the user: single ones and ranges.
@@ -363,6 +366,7 @@ mod tests {
             unmet: None,
             unsent: Unsent::default(),
             cut: false,
+            since_frame: None,
         }
     }
 

@@ -36,7 +36,8 @@
 //!
 //! Where the contract leaves a choice: with `--idle` or `--duration` the default of `--wait` is no
 //! limit, since such a condition is sure to be met; `serve -- COMMAND` leaves stdout to the command;
-//! what was asked for by `-d` is sent before an end condition ends `connect` or `listen`.
+//! what was asked for by `-d` is sent before an end condition ends `connect` or `listen`; a frame made by
+//! hand is no message, but one that stayed behind is input that was not sent.
 
 use std::ffi::OsString;
 use std::io::Write as _;

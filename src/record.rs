@@ -1,15 +1,18 @@
 //! The one record schema, both ways: what happened as a line of JSON, and a line of JSON as
 //! something to send. No scenario logic here.
 
+mod frame;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::codec::Decoding;
 use crate::wire::close::{self, ABNORMAL, Close, MAX_REASON, NO_CODE};
-use crate::wire::{Kind, MAX_CONTROL_PAYLOAD};
+use crate::wire::{Kind, MAX_CONTROL_PAYLOAD, RawFrame};
 
 /// Which side something came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -188,8 +191,21 @@ pub enum Command {
     Message(Kind, Vec<u8>),
     /// Send a Ping with this payload.
     Ping(Vec<u8>),
+    /// Send a Pong with this payload that nobody has asked for.
+    Pong(Vec<u8>),
+    /// Send a frame exactly as it stands.
+    Frame(RawFrame),
     /// Begin the closing handshake; without a code, with the one of the command line.
     Close(Option<Close>),
+}
+
+/// Which records of the input are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The side whose records are taken, or both.
+    pub only_from: Option<Side>,
+    /// Whether frames made by hand are.
+    pub raw_frames: bool,
 }
 
 /// Why a line is not a record that can be sent.
@@ -200,10 +216,15 @@ pub struct RecordError {
     pub byte: Option<u64>,
     /// What is wrong.
     pub what: String,
+    /// What can be done about it.
+    pub hint: &'static str,
 }
 
+/// What to write where something else is no record.
+const EXAMPLE: &str = "a record is one JSON object a line, such as {\"text\":\"hi\"}";
+
 fn wrong(what: impl Into<String>) -> RecordError {
-    RecordError { byte: None, what: what.into() }
+    RecordError { byte: None, what: what.into(), hint: EXAMPLE }
 }
 
 #[derive(Deserialize)]
@@ -219,6 +240,8 @@ struct Incoming<'a> {
     json: Option<&'a RawValue>,
     code: Option<u16>,
     reason: Option<String>,
+    frame: Option<Value>,
+    mask_key: Option<Value>,
 }
 
 /// `"json":null` is a message too.
@@ -227,11 +250,12 @@ fn even_null<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'de Ra
 }
 
 /// Reads one line of `--jsonl` input; nothing when there is nothing to send: an empty line, a record
-/// that only tells what happened, or one of the side that `only_from` leaves out.
+/// that only tells what happened, or one of the side that is not `taken`. A frame where none is taken is
+/// a mistake.
 ///
 /// # Errors
 /// What is wrong with the line, and where.
-pub fn parse(line: &[u8], only_from: Option<Side>) -> Result<Option<Command>, RecordError> {
+pub fn parse(line: &[u8], taken: Taken) -> Result<Option<Command>, RecordError> {
     if line.trim_ascii().is_empty() {
         return Ok(None);
     }
@@ -241,10 +265,13 @@ pub fn parse(line: &[u8], only_from: Option<Side>) -> Result<Option<Command>, Re
         Some("peer") => Side::Peer,
         Some(other) => return Err(wrong(format!("from is {other:?}: expected us or peer"))),
     };
-    if only_from.is_some_and(|only| only != from) {
+    if taken.only_from.is_some_and(|only| only != from) {
         return Ok(None);
     }
-    match record.event.as_deref().unwrap_or("message") {
+    let event = record.event.as_deref();
+    match event.unwrap_or(if record.frame.is_some() { "frame" } else { "message" }) {
+        "frame" => frame::parse(&record, taken.raw_frames).map(Some),
+        "message" | "ping" | "close" if record.frame.is_some() => Err(frame::with_event(event)),
         "message" => message(record).map(Some),
         "ping" => ping(record).map(Some),
         // How a recording tells of a lost connection; there is nothing to send.
@@ -260,7 +287,8 @@ pub fn parse(line: &[u8], only_from: Option<Side>) -> Result<Option<Command>, Re
 fn not_a_record(error: &serde_json::Error) -> RecordError {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
-    RecordError { byte: Some(error.column().max(1) as u64), what: format!("not a record: {what}") }
+    let byte = Some(error.column().max(1) as u64);
+    RecordError { byte, ..wrong(format!("not a record: {what}")) }
 }
 
 fn payload(record: &Incoming) -> Result<Option<(Kind, Vec<u8>)>, RecordError> {
@@ -401,7 +429,7 @@ mod tests {
             (r#"{"event":"failure","kind":"x"}"#, None),
         ];
         for (line, expected) in cases {
-            assert_eq!(parse(line.as_bytes(), None), Ok(expected), "{line}");
+            assert_eq!(parse(line.as_bytes(), Taken::default()), Ok(expected), "{line}");
         }
     }
 
@@ -414,7 +442,8 @@ mod tests {
             (r#"{"text":"a","from":"peer"}"#, Side::Us, None),
         ];
         for (line, only, expected) in cases {
-            assert_eq!(parse(line.as_bytes(), Some(only)), Ok(expected), "{line} {only:?}");
+            let taken = Taken { only_from: Some(only), ..Taken::default() };
+            assert_eq!(parse(line.as_bytes(), taken), Ok(expected), "{line} {only:?}");
         }
     }
 
@@ -436,7 +465,7 @@ mod tests {
             (r#"{"event":"close","code":70000}"#, "not a record: invalid value"),
         ];
         for (line, expected) in cases {
-            let error = parse(line.as_bytes(), None).expect_err(line);
+            let error = parse(line.as_bytes(), Taken::default()).expect_err(line);
             assert!(error.what.contains(expected), "{line}: {error}");
         }
     }

@@ -87,6 +87,22 @@ pub struct RecordArgs {
     /// Of the records in --jsonl input, take only one side's
     #[arg(long, value_name = "SIDE", requires = "jsonl", help_heading = "Messages from stdin")]
     pub only_from: Option<SideArg>,
+
+    /// Send frames made by hand too: records such as {"frame":{"rsv":4,"opcode":3},"text":"hi"}
+    ///
+    /// Such a record is sent as exactly that frame, right or wrong, to see what a server makes of it.
+    /// Every field of "frame" may be left out: fin (true), rsv (0; the three reserved bits as one
+    /// number, RSV1 is 4), opcode (0 to 15; 1, or 2 with base64 or hex), mask (true), length (what is
+    /// stated; that of the payload), length_bytes (0, 2 or 8, how it is written; the shortest).
+    /// "mask_key" stands beside "frame" and has 8 hex digits (random). The payload is text, json,
+    /// base64 or hex, or nothing, and is not checked. Records of --trace-frames are such records: with
+    /// --only-from us, a session is played again. A frame counts as no message, and a Close made by hand
+    /// does not end the input. The closing line says how long after the last one the server ended the
+    /// session.
+    ///
+    /// Example: echo '{"frame":{"opcode":3},"text":"hi"}' | wspipe send --jsonl --raw-frames echo:
+    #[arg(long, requires = "jsonl", help_heading = "Messages from stdin")]
+    pub raw_frames: bool,
 }
 
 /// A delimiter, with its escapes resolved.

@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_mistake_is_a_usage_error() {
-        let cases: [(&[&str], &str); 14] = [
+        let cases: [(&[&str], &str); 16] = [
             (&["ws://h/"], "wspipe connect ws://h/"),
             (&["-n", "1", "echo:"], "wspipe send echo: TEXT"),
             (&["conect", "ws://h/"], "a similar subcommand exists: 'connect'"),
@@ -302,6 +302,8 @@ mod tests {
             (&["connect", "echo:", "--close-code", "1005"], "a Close may carry"),
             (&["connect", "echo:", "--ping-timeout", "1"], "--ping-interval"),
             (&["send", "echo:", "--only-from", "us"], "--jsonl"),
+            (&["send", "echo:", "--raw-frames"], "--jsonl"),
+            (&["listen", "echo:", "--raw-frames"], "unexpected argument"),
         ];
         for (line, expected) in cases {
             let error = parsed(line).expect_err(expected);

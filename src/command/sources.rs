@@ -12,6 +12,7 @@ use crate::cli::{Data, FramingArgs, MessageArgs, PipeArgs};
 use crate::failure::Failure;
 use crate::input::reader::Origin;
 use crate::input::{Framing, Messages, Shape};
+use crate::record::Taken;
 use crate::wire::Kind;
 
 /// The longest record of `--jsonl` input, in bytes, unless `--max-message-size` asks for more:
@@ -105,7 +106,8 @@ impl Sources {
                 limit => limit.map_or(0, |limit| limit.saturating_mul(2)).max(MAX_RECORD),
             };
             let only_from = records.only_from.map(Into::into);
-            Shape::Records { only_from, limit: usize::try_from(limit).unwrap_or(usize::MAX) }
+            let taken = Taken { only_from, raw_frames: records.raw_frames };
+            Shape::Records { taken, limit: usize::try_from(limit).unwrap_or(usize::MAX) }
         } else {
             let framing = chosen.unwrap_or(Framing::Lines);
             Shape::Payloads { framing, kind: self.kind, decode: message.decode }

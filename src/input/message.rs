@@ -4,7 +4,7 @@
 use super::framing::{Framing, Splitter};
 use super::{InputError, Outgoing, obey};
 use crate::codec::{BadEncoding, Codec, Decoding};
-use crate::record::{self, Side};
+use crate::record::{self, Taken};
 use crate::wire::Kind;
 use crate::wire::utf8::{self, InvalidAt, Utf8Stream};
 
@@ -25,8 +25,8 @@ pub enum Shape {
     },
     /// Records, one a line.
     Records {
-        /// The side whose records are taken, or both.
-        only_from: Option<Side>,
+        /// Which of them are taken.
+        taken: Taken,
         /// The longest line, in bytes.
         limit: usize,
     },
@@ -45,7 +45,7 @@ struct Builder {
     kind: Kind,
     decodes: bool,
     decoding: Option<Decoding>,
-    records: Option<(Option<Side>, usize)>,
+    records: Option<(Taken, usize)>,
     held: Vec<u8>,
     decoded: Vec<u8>,
     /// Whether a part of the current message has been given out.
@@ -68,8 +68,8 @@ impl Messages {
     pub fn new(name: impl Into<String>, shape: Shape) -> Self {
         let (framing, kind, decode, records) = match shape {
             Shape::Payloads { framing, kind, decode } => (framing, kind, decode, None),
-            Shape::Records { only_from, limit } => {
-                (Framing::Lines, Kind::Text, None, Some((only_from, limit)))
+            Shape::Records { taken, limit } => {
+                (Framing::Lines, Kind::Text, None, Some((taken, limit)))
             }
         };
         let whole_characters = kind == Kind::Text && decode.is_none();
@@ -196,8 +196,8 @@ impl Builder {
         if self.closed {
             return Ok(());
         }
-        if let Some((only_from, limit)) = self.records {
-            return self.record(piece, end, only_from, limit, out);
+        if let Some((taken, limit)) = self.records {
+            return self.record(piece, end, taken, limit, out);
         }
         let Some(mut decoding) = self.decoding.take() else {
             return self.payload(piece, end, out);
@@ -276,7 +276,7 @@ impl Builder {
         &mut self,
         piece: &[u8],
         end: bool,
-        only_from: Option<Side>,
+        taken: Taken,
         limit: usize,
         out: &mut impl Outgoing,
     ) -> Result<(), Wrong> {
@@ -290,10 +290,10 @@ impl Builder {
         }
         let mut line = std::mem::take(&mut self.held);
         line.extend_from_slice(piece);
-        let command = record::parse(&line, only_from).map_err(|error| Wrong {
+        let command = record::parse(&line, taken).map_err(|error| Wrong {
             byte: error.byte,
             what: error.what,
-            hint: Some("a record is one JSON object a line, such as {\"text\":\"hi\"}"),
+            hint: Some(error.hint),
         })?;
         line.clear();
         self.held = line;
@@ -318,7 +318,7 @@ fn not_encoded(error: BadEncoding) -> Wrong {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Close;
+    use crate::wire::{Close, RawFrame};
 
     #[derive(Debug, Default, PartialEq)]
     struct Sent {
@@ -327,6 +327,8 @@ mod tests {
         unfinished: usize,
         closes: Vec<Option<Close>>,
         pings: Vec<Vec<u8>>,
+        pongs: Vec<Vec<u8>>,
+        frames: Vec<RawFrame>,
     }
 
     impl Outgoing for Sent {
@@ -341,6 +343,12 @@ mod tests {
         }
         fn ping(&mut self, payload: &[u8]) {
             self.pings.push(payload.to_vec());
+        }
+        fn pong(&mut self, payload: &[u8]) {
+            self.pongs.push(payload.to_vec());
+        }
+        fn frame(&mut self, frame: &RawFrame) {
+            self.frames.push(frame.clone());
         }
         fn close(&mut self, close: Option<Close>) {
             self.closes.push(close);
@@ -365,8 +373,8 @@ mod tests {
     fn a_wrong_message_is_named_after_those_before_it_are_out() {
         let text = payloads(Framing::Lines, Kind::Text, None);
         let hex = payloads(Framing::Lines, Kind::Binary, Some(Codec::Hex));
-        let records = Shape::Records { only_from: None, limit: 100 };
-        let cases: [(Shape, &[u8], usize, &str); 7] = [
+        let records = Shape::Records { taken: Taken::default(), limit: 100 };
+        let cases: [(Shape, &[u8], usize, &str); 8] = [
             (text.clone(), b"a\nb\nab\xff\nc\n", 2, "stdin: message 3, byte 3: not valid UTF-8"),
             (text, b"a\xe2\x82", 0, "stdin: message 1, byte 2: not valid UTF-8"),
             (hex.clone(), b"00\n0g\n", 1, "stdin: message 2, byte 2: not a hex digit"),
@@ -382,6 +390,12 @@ mod tests {
                 b"{\"text\":\"a\"}\nnot\n",
                 1,
                 "stdin: record 2, byte 2: not a record: expected ident",
+            ),
+            (
+                records.clone(),
+                b"{\"text\":\"a\"}\n\n{\"frame\":{}}\n",
+                1,
+                "stdin: record 3: a frame, not a message",
             ),
             (records, &[b' '; 101], 0, "stdin: record 1: longer than 100 bytes"),
         ];
@@ -439,10 +453,21 @@ mod tests {
     #[test]
     fn records_send_ping_and_close_and_nothing_after_a_close() {
         let input = b"{\"text\":\"a\"}\r\n{\"event\":\"ping\",\"text\":\"p\"}\n{\"event\":\"close\"}\n{\"text\":\"b\"}\n";
-        let (sent, result) = send(Shape::Records { only_from: None, limit: 100 }, input, 7);
+        let (sent, result) = send(Shape::Records { taken: Taken::default(), limit: 100 }, input, 7);
         assert_eq!(result, Ok(()));
         assert_eq!(sent.messages, [(Kind::Text, b"a".to_vec())]);
         assert_eq!(sent.pings, [b"p".to_vec()]);
         assert_eq!(sent.closes, [None]);
+    }
+
+    #[test]
+    fn frames_made_by_hand_go_between_messages_and_are_none() {
+        let input = b"{\"text\":\"a\"}\n{\"frame\":{\"opcode\":8}}\n{\"text\":\"b\"}\n{\"frame\":{\"rsv\":8}}\n";
+        let taken = Taken { raw_frames: true, ..Taken::default() };
+        let (sent, result) = send(Shape::Records { taken, limit: 100 }, input, 7);
+        let expected = "stdin: record 4: rsv is 8: expected a number from 0 to 7";
+        assert_eq!(result.unwrap_err().to_string(), expected);
+        assert_eq!(sent.messages.len(), 2, "nothing ends with a Close made by hand");
+        assert_eq!(sent.frames.iter().map(|frame| frame.first).collect::<Vec<_>>(), [0x88]);
     }
 }

@@ -11,7 +11,7 @@ pub use framing::Framing;
 pub use message::{HOLD, Messages, Shape};
 
 use crate::record::Command;
-use crate::wire::{Close, Kind};
+use crate::wire::{Close, Kind, RawFrame};
 use thiserror::Error;
 
 /// Where messages go once they are ready for the network.
@@ -20,6 +20,10 @@ pub trait Outgoing {
     fn data(&mut self, kind: Kind, payload: &[u8], first: bool, last: bool);
     /// A Ping.
     fn ping(&mut self, payload: &[u8]);
+    /// A Pong that nobody has asked for (RFC 6455 section 5.5.3).
+    fn pong(&mut self, payload: &[u8]);
+    /// A frame exactly as it stands. It is no message, whatever it says.
+    fn frame(&mut self, frame: &RawFrame);
     /// The closing handshake; without a code, with the one of the command line.
     fn close(&mut self, close: Option<Close>);
 }
@@ -107,6 +111,8 @@ fn obey(command: Command, out: &mut impl Outgoing) {
     match command {
         Command::Message(kind, payload) => out.data(kind, &payload, true, true),
         Command::Ping(payload) => out.ping(&payload),
+        Command::Pong(payload) => out.pong(&payload),
+        Command::Frame(frame) => out.frame(&frame),
         Command::Close(close) => out.close(close),
     }
 }

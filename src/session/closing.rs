@@ -91,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     /// The session is over with our Close, whatever comes back.
     pub(super) fn stop_awaiting(&mut self, answer: Answer) {
         if let Some(Closing { sent, .. }) = self.closing.take() {
-            self.closure = Some(Closure::ByUs { sent, answer });
+            self.end(Closure::ByUs { sent, answer });
         }
     }
 
@@ -109,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     /// section 5.5.1).
     pub(super) fn peer_closed(&mut self, close: Close) {
         let sent = self.close_now(|sent| sent.unwrap_or(&close).clone());
-        self.closure = Some(match sent {
+        self.end(match sent {
             None => Closure::ByPeer(close),
             Some(sent) => Closure::ByUs { sent, answer: Answer::Close(close) },
         });
@@ -121,20 +121,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         if self.ending.is_done() {
             let asked = self.settings.close.clone();
             let sent = self.close_now(|sent| sent.unwrap_or(&asked).clone()).unwrap_or(asked);
-            self.closure = Some(Closure::ByUs { sent, answer: Answer::Broken(violation) });
+            self.end(Closure::ByUs { sent, answer: Answer::Broken(violation) });
         } else {
             self.close_now(|_| Close::new(violation.close_code(), ""));
-            self.closure = Some(Closure::Violated(violation));
+            self.end(Closure::Violated(violation));
         }
     }
 
     /// The connection is gone.
     pub(super) fn lost(&mut self, why: String) {
         self.count_unsent();
-        self.closure = Some(match self.closing.take() {
+        let closing = self.closing.take();
+        self.end(match closing {
             Some(Closing { sent, .. }) => Closure::ByUs { sent, answer: Answer::Lost },
             None => Closure::Lost(why),
         });
+    }
+
+    fn end(&mut self, closure: Closure) {
+        self.since_frame = self.by_hand.until(&closure);
+        self.closure = Some(closure);
     }
 
     /// Makes a Close the last and next frame that goes out, unless ours is out already. Gives back
@@ -154,8 +160,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     /// were not taken.
     pub(super) fn count_unsent(&mut self) {
         let retracted = self.link.outbox.retract();
+        self.by_hand.retracted();
         self.stats.take_back(retracted.ended, retracted.payload);
         self.unsent.messages += retracted.ended + u64::from(retracted.begun);
+        self.unsent.more |= retracted.by_hand;
         if self.closing.is_none() {
             self.unsent.messages += self.feed.unsent();
             let waits = self.block.as_ref().is_some_and(|block| !block.bytes().is_empty());

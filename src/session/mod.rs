@@ -1,6 +1,7 @@
 //! One conversation over one open WebSocket: moves bytes between the input, the link and the
 //! output, and asks the policies what that means. The only big select of the program is here.
 
+mod by_hand;
 mod closing;
 mod deflation;
 mod echo;
@@ -38,6 +39,7 @@ use crate::policy::countdown::Countdown;
 use crate::policy::ending::{Ending, Over, Rules};
 use crate::policy::keepalive::{Action, Keepalive};
 use crate::wire::{Close, Deflate, Role, opcode};
+use by_hand::ByHand;
 use closing::{Closing, PARTING};
 use interrupt::AFTER_SIGNAL;
 use link::{Link, Moved, Read};
@@ -83,6 +85,7 @@ pub struct Session<'a, S> {
     keepalive: Option<Keepalive>,
     /// Where in the outgoing bytes our last Ping ends, until it has left.
     ping_end: Option<u64>,
+    by_hand: ByHand,
     /// The payload of the latest Ping that could not be answered yet (RFC 6455 section 5.5.3).
     unanswered_ping: Option<Vec<u8>>,
     settings: Settings,
@@ -98,6 +101,8 @@ pub struct Session<'a, S> {
     give_up: Option<Countdown>,
     closing: Option<Closing>,
     closure: Option<Closure>,
+    /// From the last frame made by hand to the end, if the peer had a part in that.
+    since_frame: Option<Duration>,
     failure: Option<Failure>,
     signal: Option<i32>,
     unsent: Unsent,
@@ -140,6 +145,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             ending: Ending::new(settings.rules.clone(), now),
             keepalive,
             ping_end: None,
+            by_hand: ByHand::default(),
             unanswered_ping: None,
             settings,
             stats: ends.stats,
@@ -150,6 +156,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             give_up: None,
             closing: None,
             closure: None,
+            since_frame: None,
             failure: None,
             signal: None,
             unsent: Unsent::default(),
@@ -205,6 +212,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             unmet: self.ending.unmet(),
             unsent: self.unsent,
             cut: self.receiver.is_streaming(),
+            since_frame: self.since_frame,
         }
     }
 

@@ -1,12 +1,14 @@
 //! The one queue of bytes for the network: whole frames, ours in the order in which they were
 //! asked for, with a bound.
 
+use std::ops::Range;
+
 use rand::Rng as _;
 use rand::rngs::StdRng;
 
 use super::deflation::Deflation;
-use crate::wire::encode::{self, Head};
-use crate::wire::{Deflate, Kind, Role, opcode};
+use crate::wire::encode::{self, Head, Placed};
+use crate::wire::{Deflate, Kind, RawFrame, Role, opcode};
 
 /// Bytes in the queue at which no more data is taken.
 const BOUND: usize = 256 * 1024;
@@ -17,6 +19,8 @@ const CONTROL_BOUND: usize = 2 * BOUND;
 #[derive(Debug)]
 pub struct Outbox {
     frames: Vec<u8>,
+    /// Where among them frames made by hand lie, whose headers may lie.
+    by_hand: Vec<Range<usize>>,
     written: usize,
     /// Bytes of the connection before `frames`.
     before: u64,
@@ -37,6 +41,17 @@ pub struct Retracted {
     pub begun: bool,
     /// Payload bytes that were taken back.
     pub payload: u64,
+    /// Whether there is a frame made by hand of which not everything is written.
+    pub by_hand: bool,
+}
+
+/// What is written as a whole or taken back.
+#[derive(Clone, Copy, Debug)]
+struct Unit {
+    /// The frame, unless it was made by hand.
+    frame: Option<Placed>,
+    /// The position behind its last byte.
+    end: usize,
 }
 
 impl Outbox {
@@ -49,6 +64,7 @@ impl Outbox {
         let deflater = deflate.and_then(|deflate| deflate.deflater(role));
         Outbox {
             frames: Vec::new(),
+            by_hand: Vec::new(),
             written: 0,
             before: 0,
             masks,
@@ -104,6 +120,7 @@ impl Outbox {
             self.before += self.written as u64;
             self.written = 0;
             self.frames.clear();
+            self.by_hand.clear();
             self.frames.shrink_to(2 * CONTROL_BOUND);
         }
     }
@@ -136,28 +153,55 @@ impl Outbox {
         self.frame(Head { fin: true, opcode, rsv1: false }, payload);
     }
 
+    /// Adds a frame exactly as it stands.
+    pub fn raw(&mut self, frame: &RawFrame) {
+        let start = self.frames.len();
+        encode::raw_frame(&mut self.frames, frame, rand::random());
+        self.by_hand.push(start..self.frames.len());
+    }
+
     /// Takes back every frame of which nothing is written.
     pub fn retract(&mut self) -> Retracted {
         let mut keep = 0;
-        let mut retracted = Retracted { ended: 0, begun: self.within_message, payload: 0 };
-        for frame in encode::walk(&self.frames) {
+        let begun = self.within_message;
+        let mut retracted = Retracted { ended: 0, begun, payload: 0, by_hand: false };
+        for Unit { frame, end } in self.units() {
+            let data = frame.filter(|frame| frame.head.opcode < opcode::CLOSE);
             if keep < self.written {
-                keep = frame.end;
-            } else if frame.head.opcode < opcode::CLOSE {
+                keep = end;
+            } else if let Some(frame) = data {
                 retracted.payload += frame.payload as u64;
             }
-            let is_data = frame.head.opcode < opcode::CLOSE;
-            if is_data && frame.head.fin && frame.end > self.written {
-                retracted.ended += 1;
+            if end > self.written {
+                retracted.ended += u64::from(data.is_some_and(|frame| frame.head.fin));
+                retracted.by_hand |= frame.is_none();
             }
         }
         if let Some(deflation) = &mut self.deflation {
             retracted.payload = deflation.is_taken_back(self.before + keep as u64);
         }
         self.frames.truncate(keep);
+        self.by_hand.retain(|place| place.end <= keep);
         self.within_message = false;
         self.advance(0);
         retracted
+    }
+
+    /// What lies in the queue.
+    fn units(&self) -> impl Iterator<Item = Unit> + '_ {
+        let mut at = 0;
+        let mut by_hand = self.by_hand.iter().peekable();
+        std::iter::from_fn(move || {
+            let unit = match by_hand.next_if(|place| place.start == at) {
+                Some(place) => Unit { frame: None, end: place.end },
+                None => {
+                    let frame = encode::walk(&self.frames[at..]).next()?;
+                    Unit { frame: Some(frame), end: at + frame.end }
+                }
+            };
+            at = unit.end;
+            Some(unit)
+        })
     }
 
     fn frame(&mut self, head: Head, payload: &[u8]) {
@@ -178,7 +222,7 @@ fn opcode_of(kind: Kind, first: bool) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Agreement;
+    use crate::wire::{Agreement, LengthForm, Mask};
 
     #[test]
     fn retracting_keeps_the_frame_in_progress_and_counts_messages() {
@@ -202,11 +246,58 @@ mod tests {
         let mut outbox = filled();
         outbox.data(Kind::Binary, b"begun", true, false);
         outbox.advance(24);
-        let expected = Retracted { ended: 0, begun: true, payload: 0 };
+        let expected = Retracted { ended: 0, begun: true, payload: 0, by_hand: false };
         assert_eq!(outbox.retract(), expected);
         let mut outbox = filled();
         outbox.advance(6);
-        assert_eq!(outbox.retract(), Retracted { ended: 2, begun: false, payload: 4 });
+        let expected = Retracted { ended: 2, begun: false, payload: 4, by_hand: false };
+        assert_eq!(outbox.retract(), expected);
+    }
+
+    /// 3 bytes that say that they are 2^63 and more.
+    fn lie() -> RawFrame {
+        RawFrame {
+            first: 0x81,
+            mask: Mask::Absent,
+            length: u64::MAX,
+            length_form: LengthForm::EightBytes,
+            payload: b"lie".to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_frame_made_by_hand_is_taken_back_as_one_whatever_it_says() {
+        let filled = || {
+            let mut outbox = Outbox::new(Role::Server, None);
+            outbox.raw(&lie()); // 13 bytes
+            outbox.data(Kind::Text, b"aaa", true, true); // 5
+            outbox.raw(&RawFrame { length: 0, length_form: LengthForm::InHeader, ..lie() }); // 5
+            outbox.raw(&lie()); // 13
+            outbox.data(Kind::Text, b"bb", true, true); // 4
+            outbox
+        };
+        let cases = [
+            (0, 0, 2, 5, true),
+            (1, 13, 2, 5, true),
+            (13, 13, 2, 5, true),
+            (14, 18, 2, 2, true),
+            (18, 18, 1, 2, true),
+            (19, 23, 1, 2, true),
+            (24, 36, 1, 2, true),
+            (36, 36, 1, 2, false),
+            (37, 40, 1, 0, false),
+            (40, 0, 0, 0, false),
+        ];
+        for (written, kept, ended, payload, by_hand) in cases {
+            let mut outbox = filled();
+            outbox.advance(written);
+            let expected = Retracted { ended, begun: false, payload, by_hand };
+            assert_eq!(outbox.retract(), expected, "{written} written");
+            assert_eq!(outbox.frames.len(), if kept == written { 0 } else { kept }, "{written}");
+            // What comes after them lies where it is looked for.
+            outbox.data(Kind::Text, b"c", true, true);
+            assert_eq!(outbox.retract().payload, 1, "{written}");
+        }
     }
 
     #[test]
@@ -232,9 +323,14 @@ mod tests {
         for (frames, byte, ended, payload) in cases {
             let (mut outbox, ends) = filled();
             outbox.advance(ends[frames] + byte);
-            let expected = Retracted { ended, begun: false, payload };
+            let expected = Retracted { ended, begun: false, payload, by_hand: false };
             assert_eq!(outbox.retract(), expected, "{frames} written and {byte}");
         }
+        let (mut outbox, ends) = filled();
+        outbox.raw(&lie());
+        outbox.advance(ends[4]);
+        let expected = Retracted { ended: 0, begun: false, payload: 0, by_hand: true };
+        assert_eq!(outbox.retract(), expected, "a frame made by hand was never compressed");
         let (outbox, ends) = filled();
         let rsv1: Vec<_> = ends[..4].iter().map(|at| outbox.pending()[*at] & 0x40 != 0).collect();
         assert_eq!(rsv1, [true, false, true, false]);

@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::by_hand::ByHand;
 use super::{ROUND, Session, Stats, outbox};
 use crate::failure::Failure;
 use crate::input::Outgoing;
 use crate::input::reader::{Block, ReadError, Reader};
-use crate::wire::{Close, Kind, opcode};
+use crate::wire::{Close, Kind, RawFrame, opcode};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     pub(super) fn take_block(&mut self, block: Option<Result<Block, ReadError>>) {
@@ -35,8 +36,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             && self.link.outbox.has_room()
             && let Some(block) = self.block.take()
         {
-            let mut sender =
-                Sender { outbox: &mut self.link.outbox, stats: &self.stats, close: None };
+            let mut sender = Sender {
+                outbox: &mut self.link.outbox,
+                by_hand: &mut self.by_hand,
+                stats: &self.stats,
+                close: None,
+            };
             let result = self.feed.push(block.bytes(), block.end, &mut sender);
             let close = sender.close;
             taken += block.bytes().len() as u64;
@@ -76,6 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             self.ping_end = None;
             keepalive.ping_left(Instant::now());
         }
+        self.by_hand.wrote(written);
         self.close_moved(written);
         if self.link.outbox.has_room_for_control()
             && let Some(payload) = self.unanswered_ping.take()
@@ -88,6 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
 /// Puts messages into the queue, and counts them.
 struct Sender<'a> {
     outbox: &'a mut outbox::Outbox,
+    by_hand: &'a mut ByHand,
     stats: &'a Stats,
     close: Option<Option<Close>>,
 }
@@ -101,6 +108,15 @@ impl Outgoing for Sender<'_> {
 
     fn ping(&mut self, payload: &[u8]) {
         self.outbox.control(opcode::PING, payload);
+    }
+
+    fn pong(&mut self, payload: &[u8]) {
+        self.outbox.control(opcode::PONG, payload);
+    }
+
+    fn frame(&mut self, frame: &RawFrame) {
+        self.outbox.raw(frame);
+        self.by_hand.queued(self.outbox.added());
     }
 
     fn close(&mut self, close: Option<Close>) {

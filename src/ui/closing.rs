@@ -29,6 +29,10 @@ pub fn closing_line(outcome: &Outcome, expected: Option<&Codes>) -> String {
             format!("closed by us: {code} {}: the peer sent {violation}", meaning(code))
         }
     };
+    if let Some(time) = outcome.since_frame {
+        let time = time.as_secs_f64() * 1000.0;
+        line.push_str(&format!("; {time:.1} ms after the last frame made by hand"));
+    }
     if let Some(signal) = outcome.signal {
         line.push_str(&format!("; ended by {}", signal_name(signal)));
     }
@@ -75,6 +79,8 @@ fn push_unsent(line: &mut String, unsent: Unsent) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
     use crate::policy::ending::Unmet;
     use crate::wire::Close;
     use crate::wire::Violation;
@@ -147,6 +153,7 @@ mod tests {
                 unmet: None,
                 unsent,
                 cut: false,
+                since_frame: None,
             };
             assert_eq!(closing_line(&outcome, None), expected);
         }
@@ -158,10 +165,32 @@ mod tests {
             unmet: Some(Unmet("-n 2 was not met, messages received: 1".into())),
             unsent: none,
             cut: false,
+            since_frame: None,
         };
         let expected = "closed by us: 1000 normal closure; ended by SIGINT; -n 2 was not met, messages received: 1";
         assert_eq!(closing_line(&outcome, None), expected);
         let expected = format!("{expected}; --expect-close 1008,4000-4099 was not met");
         assert_eq!(closing_line(&outcome, Some(&[1008..=1008, 4000..=4099])), expected);
+    }
+
+    #[test]
+    fn the_line_says_how_long_after_the_last_frame_made_by_hand() {
+        let cases = [(0, "0.0 ms"), (849, "0.8 ms"), (12_340, "12.3 ms"), (5_001_000, "5001.0 ms")];
+        for (micros, expected) in cases {
+            let outcome = Outcome {
+                closure: Closure::ByPeer(Close::new(1002, "no")),
+                failure: None,
+                signal: None,
+                condition_met: false,
+                unmet: None,
+                unsent: Unsent { messages: 1, more: false },
+                cut: false,
+                since_frame: Some(Duration::from_micros(micros)),
+            };
+            let expected = format!(
+                "closed by peer: 1002 protocol error \"no\"; {expected} after the last frame made by hand; 1 message not sent"
+            );
+            assert_eq!(closing_line(&outcome, None), expected);
+        }
     }
 }

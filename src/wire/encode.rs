@@ -1,6 +1,7 @@
 //! Frames out: a header and a payload, masked when we are the client (RFC 6455 section 5.2).
 
-use super::decode::RSV1;
+use super::decode::{MASKED, RSV1};
+use super::{LengthForm, Mask, RawFrame};
 
 /// The first byte of a frame, before it becomes bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,35 @@ pub fn frame(out: &mut Vec<u8>, head: Head, mask: Option<[u8; 4]>, payload: &[u8
     }
     for (i, byte) in rest.iter().enumerate() {
         out.push(byte ^ mask[i]);
+    }
+}
+
+/// Appends one frame made by hand to `out`; `random` is the mask if it asks for any.
+pub fn raw_frame(out: &mut Vec<u8>, frame: &RawFrame, random: [u8; 4]) {
+    let mask = match frame.mask {
+        Mask::Absent => None,
+        Mask::Random => Some(random),
+        Mask::Key(key) => Some(key),
+    };
+    let mask_bit = if mask.is_some() { MASKED } else { 0 };
+    out.reserve(MAX_HEADER + frame.payload.len());
+    out.push(frame.first);
+    match frame.length_form {
+        LengthForm::InHeader => out.push(mask_bit | frame.length as u8),
+        LengthForm::TwoBytes => {
+            out.push(mask_bit | 126);
+            out.extend_from_slice(&(frame.length as u16).to_be_bytes());
+        }
+        LengthForm::EightBytes => {
+            out.push(mask_bit | 127);
+            out.extend_from_slice(&frame.length.to_be_bytes());
+        }
+    }
+    out.extend_from_slice(&mask.unwrap_or_default()[..if mask.is_some() { 4 } else { 0 }]);
+    let start = out.len();
+    out.extend_from_slice(&frame.payload);
+    if let Some(mask) = mask {
+        apply_mask(&mut out[start..], mask, 0);
     }
 }
 
@@ -146,6 +176,63 @@ mod tests {
         let mut out = Vec::new();
         frame(&mut out, TEXT, Some([0x37, 0xfa, 0x21, 0x3d]), b"Hello");
         assert_eq!(out, [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+    }
+
+    #[test]
+    fn a_frame_made_by_hand_comes_out_as_it_stands() {
+        let plain = RawFrame {
+            first: 0x81,
+            mask: Mask::Absent,
+            length: 2,
+            length_form: LengthForm::InHeader,
+            payload: b"ab".to_vec(),
+        };
+        let cases: [(&str, RawFrame, &[u8]); 8] = [
+            ("plain", plain.clone(), b"\x81\x02ab"),
+            ("a key", RawFrame { mask: Mask::Key([1, 0, 0, 0]), ..plain.clone() }, {
+                b"\x81\x82\x01\0\0\0\x60b"
+            }),
+            ("any key", RawFrame { mask: Mask::Random, ..plain.clone() }, {
+                b"\x81\x82\x03\0\0\0\x62b"
+            }),
+            ("all bits", RawFrame { first: 0x7f, ..plain.clone() }, b"\x7f\x02ab"),
+            ("too short", RawFrame { length: 1, ..plain.clone() }, b"\x81\x01ab"),
+            ("two bytes", RawFrame { length_form: LengthForm::TwoBytes, ..plain.clone() }, {
+                b"\x81\x7e\0\x02ab"
+            }),
+            ("eight bytes", RawFrame { length_form: LengthForm::EightBytes, ..plain.clone() }, {
+                b"\x81\x7f\0\0\0\0\0\0\0\x02ab"
+            }),
+            (
+                "the longest",
+                RawFrame {
+                    length: u64::MAX,
+                    length_form: LengthForm::shortest(u64::MAX),
+                    payload: vec![],
+                    ..plain
+                },
+                b"\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff",
+            ),
+        ];
+        for (case, frame, expected) in cases {
+            let mut out = b"before".to_vec();
+            raw_frame(&mut out, &frame, [3, 0, 0, 0]);
+            assert_eq!(out.strip_prefix(b"before"), Some(expected), "{case}");
+        }
+    }
+
+    #[test]
+    fn the_shortest_form_is_the_one_of_an_ordinary_frame() {
+        for length in [0, 125, 126, 0xffff, 0x10000] {
+            let payload = vec![b'x'; length];
+            let (mut by_hand, mut ordinary) = (Vec::new(), Vec::new());
+            let length = length as u64;
+            let length_form = LengthForm::shortest(length);
+            frame(&mut ordinary, TEXT, None, &payload);
+            let raw = RawFrame { first: 0x81, mask: Mask::Absent, length, length_form, payload };
+            raw_frame(&mut by_hand, &raw, [0; 4]);
+            assert!(by_hand == ordinary, "{length}");
+        }
     }
 
     #[test]

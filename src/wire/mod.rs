@@ -7,6 +7,7 @@ pub mod decode;
 mod deflate;
 pub mod encode;
 mod inflate;
+mod raw;
 mod trace;
 pub mod utf8;
 mod violation;
@@ -16,6 +17,7 @@ pub use close::Close;
 pub use decode::{Decoder, Deflated, Event, WAITS};
 pub use deflate::{Agreement, Deflate, Deflater, WINDOW_BITS};
 pub use inflate::{Inflated, Inflater};
+pub use raw::{LengthForm, Mask, RawFrame};
 pub use trace::{Seen, Tracer};
 pub use violation::Violation;
 

@@ -72,6 +72,10 @@ impl Run {
         self
     }
 
+    pub fn args<A: AsRef<OsStr>>(self, args: impl IntoIterator<Item = A>) -> Self {
+        args.into_iter().fold(self, Run::arg)
+    }
+
     /// A pipe with these bytes, then its end.
     pub fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.stdin = Input::Bytes(bytes.as_ref().to_vec());
