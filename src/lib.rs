@@ -17,6 +17,7 @@
 //! | [`record`] | pure: the one record schema, both ways |
 //! | [`descriptor`] | reads and writes that never wait, on descriptors shared with other programs |
 //! | [`wire`] | pure: RFC 6455 frames, close codes, UTF-8 across fragments, permessage-deflate |
+//! | [`figures`] | pure: what a session has counted, as numbers |
 //! | [`failure`], [`exit`] | what can go wrong; the whole exit-code contract |
 //!
 //! The way of the data: stdin comes in blocks (`input::reader`), which `input` cuts into messages,
@@ -50,6 +51,7 @@ pub mod command;
 pub mod descriptor;
 pub mod exit;
 pub mod failure;
+pub mod figures;
 pub mod handshake;
 pub mod input;
 pub mod net;

@@ -71,9 +71,10 @@ pub struct OutputArgs {
     /// Show the opening handshake as curl does, and the closing line on success too, as at a terminal
     ///
     /// Lines with * are about the way: the proxy, the addresses, TLS and its certificates; with > what is
-    /// asked, with < what is answered; at the end, when each step was done. Passwords, tokens and cookies
-    /// are (redacted). -vv shows every control frame too, with its time, its bits and its payload, and -vvv
-    /// every frame. Example: wspipe listen -v -n 0 wss://localhost:9443/
+    /// asked, with < what is answered; at the end, when each step was done, how many messages and bytes of
+    /// payload went each way and how fast, the longest time in which nothing came, and the round trips of
+    /// Pings. Passwords, tokens and cookies are (redacted). -vv shows every control frame too, with its
+    /// time, its bits and its payload, and -vvv every frame. Example: wspipe listen -v -n 0 wss://localhost:9443/
     #[arg(short = 'v', long, help_heading = "Output", action = ArgAction::Count)]
     pub verbose: u8,
 

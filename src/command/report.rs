@@ -10,7 +10,7 @@ use crate::exit::{self, Closure, Exit, Outcome, code};
 use crate::failure::{Failure, TimeLimit};
 use crate::record::{Record, Side};
 use crate::session::{Interrupt, Output, Stats};
-use crate::ui::{Facts, Voice, WriteOut, closing_line, signal_name};
+use crate::ui::{Facts, Voice, WriteOut, closing_line, on_the_wire, signal_name};
 
 /// How a run ended.
 #[derive(Debug)]
@@ -175,29 +175,19 @@ pub fn report(
         (words.stdout, words.stderr) = write_out.render(&facts);
     }
     let failed = end.code() != code::SUCCESS;
-    let traffic = if opening.compresses { traffic(&facts, stats) } else { String::new() };
+    let mut figures = stats.figures(Instant::now());
+    // What compression has brought is said with how the session ended, and only there.
+    let compression = figures.as_mut().and_then(|figures| figures.compression.take());
+    let traffic = compression.as_ref().and_then(on_the_wire).unwrap_or_default();
+    let statistics = figures.map(|figures| voice.statistics(&figures)).unwrap_or_default();
     let said = match (&end.failure, end.line()) {
         (Some(failure), _) => voice.remark(&traffic) + &voice.failure(failure),
         (None, Some(line)) if traffic.is_empty() => voice.closing(&line, failed),
         (None, Some(line)) => voice.closing(&format!("{line}; {traffic}"), failed),
         (None, None) => String::new(),
     };
-    words.stderr.insert_str(0, &(voice.times(&facts) + &said));
+    words.stderr.insert_str(0, &(voice.times(&facts) + &statistics + &said));
     words
-}
-
-/// What compression has brought: bytes on the wire, with frame headers and all, of bytes of payload.
-fn traffic(facts: &Facts, stats: &Stats) -> String {
-    let received = (stats.wire_in.get(), facts.bytes_in + stats.unprinted.get(), "received");
-    let sent = (stats.wire_out.get(), facts.bytes_out, "sent");
-    let parts = [received, sent].into_iter().filter(|(_, payload, _)| *payload > 0);
-    let parts: Vec<_> = parts
-        .map(|(wire, payload, word)| {
-            let percent = wire as f64 * 100.0 / payload as f64;
-            format!("{wire} of {payload} bytes {word} ({percent:.1}%)")
-        })
-        .collect();
-    if parts.is_empty() { String::new() } else { format!("on the wire {}", parts.join(", ")) }
 }
 
 fn facts(end: &End, start: Instant, stats: &Stats, opening: &Opening) -> Facts {

@@ -38,8 +38,6 @@ pub struct Opening {
     pub peer: String,
     /// Its address, if it has one.
     pub address: Option<IpAddr>,
-    /// Whether messages may be compressed.
-    pub compresses: bool,
     /// `1.1` or `2`.
     pub http_version: &'static str,
     /// When.
@@ -122,7 +120,6 @@ async fn attempt(
     };
     let Told { voice, output, stderr, opening, .. } = told;
     announce(&opened, output, opening, begun);
-    opening.compresses = opened.accepted.deflate.is_some();
     stderr.say(&match opened.accepted.deflate {
         None if how.request.compress.is_some() => {
             voice.aside("no compression: the server did not accept it")

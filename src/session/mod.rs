@@ -134,6 +134,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         let keepalive = settings
             .keepalive
             .map(|(interval, timeout)| Keepalive::new(interval, timeout, rand::random(), now));
+        ends.stats.compresses.set(settings.deflate.is_some());
+        ends.stats.open(now);
         Session {
             link: Link::new(stream, early, Role::Client, max_message, settings.deflate.as_ref())
                 .traced_by(ends.trace),
@@ -166,6 +168,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     /// Converses until it is over, and says how it ended. What is still in the output's buffers
     /// is the caller's to drain.
     pub async fn run(mut self, interrupts: &mut Interrupts) -> Outcome {
+        self.count_wire();
         self.read_events(false);
         let mut rounds = 0;
         while self.closure.is_none() {
@@ -196,11 +199,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 }
             }
         }
+        self.stats.end(Instant::now());
         self.output.break_off();
         self.part(interrupts).await;
         self.end_trace(interrupts).await;
-        self.stats.wire_in.set(self.link.inbox.received);
-        self.stats.wire_out.set(self.link.outbox.written());
+        self.count_wire();
         if matches!(self.closure, Some(Closure::ByPeer(_))) {
             self.look_for_more_input().await;
         }
@@ -222,6 +225,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         let want_read = may_read && !has_more;
         self.hold_or_resume(may_read);
         self.listen_for_pongs(want_read);
+        self.stats.listen(want_read, Instant::now);
         self.set_timer();
         let is_open = self.closing.is_none();
         let want_block = self.block.is_none() && is_open;
@@ -290,7 +294,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
     }
 
+    fn count_wire(&self) {
+        self.stats.wire_in.set(self.link.inbox.received);
+        self.stats.wire_out.set(self.link.outbox.written());
+    }
+
     fn moved(&mut self, moved: Moved) {
+        self.count_wire();
         if let Some(failure) = moved.trace_failed {
             self.failure = Some(failure);
             return self.abort(self.settings.close.clone());
@@ -303,7 +313,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
         match moved.read {
             None => {}
-            Some(Read::Bytes) => self.read_events(false),
+            Some(Read::Bytes) => {
+                self.stats.heard(Instant::now());
+                self.read_events(false);
+            }
             Some(Read::End) => self.lost("the peer ended it".into()),
             Some(Read::Failed(error)) => self.lost(crate::failure::root_cause(&error)),
         }

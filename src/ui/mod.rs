@@ -5,6 +5,7 @@ mod closing;
 mod opening;
 mod password;
 mod progress;
+mod statistics;
 mod write_out;
 
 use std::io::{self, IsTerminal as _};
@@ -15,9 +16,11 @@ pub use opening::header_name;
 use opening::{answered, asked, push_headers, way};
 pub use password::{NoPassword, ask_password};
 pub use progress::{Counts, show_progress};
+pub use statistics::{on_the_wire, statistics};
 pub use write_out::{Facts, WriteOut};
 
 use crate::failure::{Failure, duration};
+use crate::figures::Figures;
 use crate::handshake::{ProxyFault, Refusal, Step};
 use crate::output::escape::{self, Layout};
 
@@ -122,6 +125,11 @@ impl Voice {
         };
         let shown: Vec<_> = steps.into_iter().filter_map(shown).collect();
         if self.verbose { format!("* times: {}\n", shown.join(", ")) } else { String::new() }
+    }
+
+    /// `-v`: what the session has counted.
+    pub fn statistics(self, figures: &Figures) -> String {
+        statistics(figures).iter().map(|line| self.remark(line)).collect()
     }
 
     /// `-v` and `-i`: a step of the opening.
