@@ -79,6 +79,9 @@ base64\t'Base64 and a newline'
 length\t'A 4-byte big-endian length and the payload'
 jsonl\t'One record (a JSON object) a line for everything that comes: open, message, ping, pong, close, failure'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s o -l output -d 'Write to a file in place of stdout; - is stdout' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l color -d 'Colour the JSON of --pretty and the times of --timestamps' -r -f -a "auto\t'Where the output is a terminal, unless NO_COLOR is set and not empty, or TERM is dumb'
+always\t'In a pipe and a file too'
+never\t'Nowhere'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s D -l dump-header -d 'Write the head of the server\'s answer to the opening handshake to a file, those of a proxy and of redirects too; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l trace-frames -d 'Write every frame that passes, both ways and complete, to a file as records, one a line' -r -F
@@ -123,6 +126,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l jsonl -d 'A li
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l raw-frames -d 'Send frames made by hand too: records such as {"frame":{"rsv":4,"opcode":3},"text":"hi"}'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l print0 -d 'End each message with NUL in place of the newline, and in raw too'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l timestamps -d 'Write the time (UTC) before each message'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l pretty -d 'Print JSON objects and arrays over several lines, indented by 2 spaces; other messages as they are'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s s -l silent -d 'Say nothing on stderr: no closing line, no progress, no errors'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s S -l show-error -d 'With -s, say errors all the same'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s i -l include -d 'Show the server\'s answer to the opening handshake on stderr: its status and headers, and all of the body of a refusal, up to 64 KiB'
@@ -179,6 +183,9 @@ base64\t'Base64 and a newline'
 length\t'A 4-byte big-endian length and the payload'
 jsonl\t'One record (a JSON object) a line for everything that comes: open, message, ping, pong, close, failure'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s o -l output -d 'Write to a file in place of stdout; - is stdout' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l color -d 'Colour the JSON of --pretty and the times of --timestamps' -r -f -a "auto\t'Where the output is a terminal, unless NO_COLOR is set and not empty, or TERM is dumb'
+always\t'In a pipe and a file too'
+never\t'Nowhere'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s D -l dump-header -d 'Write the head of the server\'s answer to the opening handshake to a file, those of a proxy and of redirects too; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l trace-frames -d 'Write every frame that passes, both ways and complete, to a file as records, one a line' -r -F
@@ -223,6 +230,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l jsonl -d 'A line 
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l raw-frames -d 'Send frames made by hand too: records such as {"frame":{"rsv":4,"opcode":3},"text":"hi"}'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l print0 -d 'End each message with NUL in place of the newline, and in raw too'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l timestamps -d 'Write the time (UTC) before each message'
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l pretty -d 'Print JSON objects and arrays over several lines, indented by 2 spaces; other messages as they are'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s s -l silent -d 'Say nothing on stderr: no closing line, no progress, no errors'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s S -l show-error -d 'With -s, say errors all the same'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s i -l include -d 'Show the server\'s answer to the opening handshake on stderr: its status and headers, and all of the body of a refusal, up to 64 KiB'
@@ -275,6 +283,9 @@ base64\t'Base64 and a newline'
 length\t'A 4-byte big-endian length and the payload'
 jsonl\t'One record (a JSON object) a line for everything that comes: open, message, ping, pong, close, failure'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s o -l output -d 'Write to a file in place of stdout; - is stdout' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l color -d 'Colour the JSON of --pretty and the times of --timestamps' -r -f -a "auto\t'Where the output is a terminal, unless NO_COLOR is set and not empty, or TERM is dumb'
+always\t'In a pipe and a file too'
+never\t'Nowhere'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s D -l dump-header -d 'Write the head of the server\'s answer to the opening handshake to a file, those of a proxy and of redirects too; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l trace-frames -d 'Write every frame that passes, both ways and complete, to a file as records, one a line' -r -F
@@ -312,6 +323,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s 0 -l null -d 'E
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l jsonl -d 'Print records: the same as --format jsonl'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l print0 -d 'End each message with NUL in place of the newline, and in raw too'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l timestamps -d 'Write the time (UTC) before each message'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l pretty -d 'Print JSON objects and arrays over several lines, indented by 2 spaces; other messages as they are'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s s -l silent -d 'Say nothing on stderr: no closing line, no progress, no errors'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s S -l show-error -d 'With -s, say errors all the same'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s i -l include -d 'Show the server\'s answer to the opening handshake on stderr: its status and headers, and all of the body of a refusal, up to 64 KiB'

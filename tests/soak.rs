@@ -29,7 +29,7 @@ use tokio::time::timeout;
 use wspipe::exit::Closure;
 use wspipe::input::reader::{Origin, Reader};
 use wspipe::input::{Feed, Framing, Shape};
-use wspipe::output::{Destination, Encoding, Format};
+use wspipe::output::{Destination, Encoding, Format, Palette};
 use wspipe::policy::ending::{Conditions, Input, Patience, Rules};
 use wspipe::session::{Ends, Interrupts, Output, STDOUT, Session, Settings, Stats};
 use wspipe::wire::Kind;
@@ -696,7 +696,8 @@ fn encoding(form: Form) -> Encoding {
         Form::Lines => Format::Text,
         Form::Lengths => Format::Length,
     };
-    Encoding { format, print0: false, timestamps: false, escape: false }
+    let palette = Palette::plain();
+    Encoding { format, print0: false, timestamps: false, escape: false, pretty: false, palette }
 }
 
 // The tests.

@@ -17,4 +17,6 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     ("NETRC", "the file of --netrc, in place of ~/.netrc"),
     ("HOME", "where ~/.netrc is"),
+    ("NO_COLOR", "no colours with --color auto, if it is set and not empty"),
+    ("TERM", "the same, if it is dumb"),
 ];

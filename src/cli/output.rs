@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueHint};
 
-use crate::output::Format;
+use crate::output::{Color, Format};
 
 /// How messages are written, and how much is said.
 #[derive(Args, Debug)]
@@ -26,6 +26,19 @@ pub struct OutputArgs {
     /// Write the time (UTC) before each message
     #[arg(long, help_heading = "Output")]
     pub timestamps: bool,
+
+    /// Print JSON objects and arrays over several lines, indented by 2 spaces; other messages as they are
+    ///
+    /// Only the layout is made anew: digits, the order of keys and escapes stay as they came. It is for
+    /// --format text. A message must be held whole for it, so that --max-message-size is 64M unless given.
+    /// What is nested more than 127 deep, or would take more than 64 MiB laid out, is printed as it is.
+    /// Example: wspipe listen --pretty ws://localhost:9000/
+    #[arg(long, help_heading = "Output")]
+    pub pretty: bool,
+
+    /// Colour the JSON of --pretty and the times of --timestamps
+    #[arg(long, value_name = "WHEN", help_heading = "Output", default_value = "auto")]
+    pub color: Color,
 
     /// Print at the end what the format says, as in curl: %{exitcode}, %{close_code},
     /// %{messages_in}, %{json} and others; \n, \t, %%; @FILE reads the format from a file

@@ -1,6 +1,7 @@
 //! From arguments to a plan: what to open, what to send, how to print, when to end. Files are
 //! opened here, so that one that is missing is said before anything is sent.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _};
 use std::ops::RangeInclusive;
@@ -23,7 +24,7 @@ use crate::input::reader::Origin;
 use crate::input::{Feed, Framing};
 use crate::net::How;
 use crate::output::Destination;
-use crate::output::{Encoding, Format};
+use crate::output::{Color, Encoding, Format, Palette};
 use crate::policy::ending::{Conditions, Input, Patience, Rules};
 use crate::policy::retry::Retry;
 use crate::session::{MAX_HELD, STDOUT, Settings, Trace};
@@ -291,12 +292,28 @@ fn encoding(
             "records have both: --format jsonl",
         ));
     }
+    if output.pretty && format != Format::Text {
+        return Err(Failure::usage(
+            "--pretty lays out the messages of --format text only",
+            "name that format too, or leave --pretty out; jq lays out the records of --format jsonl",
+        ));
+    }
     Ok(Encoding {
         format,
         print0: output.print0 || printing.null,
         timestamps: output.timestamps,
         escape: is_terminal,
+        pretty: output.pretty,
+        palette: palette(output.color, is_terminal),
     })
+}
+
+fn palette(choice: Color, is_terminal: bool) -> Palette {
+    let [no_color, term] = ["NO_COLOR", "TERM"].map(env::var_os);
+    match choice.is_wanted(is_terminal, no_color.as_deref(), term.as_deref()) {
+        true => Palette::colored(),
+        false => Palette::plain(),
+    }
 }
 
 /// Where messages go: a name, the destination, and whether it is a terminal.

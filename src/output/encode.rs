@@ -7,7 +7,9 @@ use std::time::SystemTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::color::Palette;
 use super::escape::{self, Layout};
+use super::json;
 use crate::codec::encode_hex;
 use crate::record::{Record, Side};
 use crate::wire::Kind;
@@ -44,6 +46,10 @@ pub struct Encoding {
     pub timestamps: bool,
     /// Whether the output is a terminal, so that what the peer says is escaped.
     pub escape: bool,
+    /// Whether text that is a JSON object or array is laid out; only for the format text.
+    pub pretty: bool,
+    /// The colours of that, and of the time.
+    pub palette: Palette,
 }
 
 /// Writes messages in one format.
@@ -80,9 +86,10 @@ impl Encoder {
         self.encoding.format == Format::Jsonl
     }
 
-    /// Whether only whole messages can be written: their length or their JSON comes first.
+    /// Whether only whole messages can be written: their length or their JSON comes first, or they are
+    /// laid out if all of them is JSON.
     pub fn needs_whole_messages(&self) -> bool {
-        matches!(self.encoding.format, Format::Length | Format::Jsonl)
+        self.encoding.pretty || matches!(self.encoding.format, Format::Length | Format::Jsonl)
     }
 
     /// Whether [`Encoder::message`] looks at the time.
@@ -92,9 +99,9 @@ impl Encoder {
 
     /// What ends a message of this kind (there may be nothing), if it is written as it is.
     pub fn verbatim(&self, kind: Kind) -> Option<Option<u8>> {
-        let Encoding { format, print0, timestamps, escape } = self.encoding;
+        let Encoding { format, print0, timestamps, escape, pretty, .. } = self.encoding;
         match format {
-            _ if timestamps || escape => None,
+            _ if timestamps || escape || pretty => None,
             Format::Text if kind == Kind::Text => Some(Some(self.terminator())),
             Format::Raw => Some(print0.then_some(0)),
             _ => None,
@@ -108,10 +115,15 @@ impl Encoder {
         }
         if piece.first && self.encoding.timestamps {
             let after = if self.encoding.format == Format::Hexdump { '\n' } else { ' ' };
-            let _ = write!(out, "{}{after}", time(now));
+            let Palette { aside, end, .. } = self.encoding.palette;
+            let _ = write!(out, "{aside}{}{end}{after}", time(now));
         }
         match self.encoding.format {
-            Format::Text if piece.kind == Kind::Text => self.text(out, piece),
+            Format::Text if piece.kind == Kind::Text => {
+                if !self.pretty(out, piece) {
+                    self.text(out, piece);
+                }
+            }
             Format::Text | Format::Hex => encode_hex(out, piece.payload),
             Format::Raw => {
                 self.text(out, piece);
@@ -153,6 +165,14 @@ impl Encoder {
     pub fn record(&self, out: &mut Vec<u8>, record: &Record, now: SystemTime) {
         record.write(out, &time(now));
         out.push(self.terminator());
+    }
+
+    /// Lays a message out, if that is asked for and it is JSON.
+    fn pretty(&self, out: &mut Vec<u8>, piece: Piece) -> bool {
+        let Encoding { pretty, escape, palette, .. } = &self.encoding;
+        *pretty
+            && std::str::from_utf8(piece.payload)
+                .is_ok_and(|text| json::lay_out(out, text, *escape, palette))
     }
 
     fn text(&mut self, out: &mut Vec<u8>, piece: Piece) {
@@ -221,8 +241,14 @@ pub(super) fn hexdump_line(out: &mut Vec<u8>, offset: u64, line: &[u8]) {
 mod tests {
     use super::*;
 
-    const PLAIN: Encoding =
-        Encoding { format: Format::Text, print0: false, timestamps: false, escape: false };
+    const PLAIN: Encoding = Encoding {
+        format: Format::Text,
+        print0: false,
+        timestamps: false,
+        escape: false,
+        pretty: false,
+        palette: Palette::plain(),
+    };
 
     fn encode(encoding: Encoding, kind: Kind, payload: &[u8], cut: usize) -> String {
         let mut encoder = Encoder::new(encoding);
@@ -320,5 +346,32 @@ mod tests {
         assert_eq!(got, "1970-01-01T00:00:00.000000Z hi\0");
         let encoding = Encoding { format: Format::Raw, print0: true, ..PLAIN };
         assert_eq!(encode(encoding, Kind::Binary, b"hi", 1), "hi\0");
+    }
+    #[test]
+    fn json_is_laid_out_and_the_rest_is_as_without() {
+        let pretty = Encoding { pretty: true, ..PLAIN };
+        let palette = Palette::colored();
+        let terminal = Encoding { escape: true, palette, ..pretty };
+        let timed = Encoding { timestamps: true, palette, print0: true, ..pretty };
+        let cases: [(Encoding, Kind, &[u8], &str); 8] = [
+            (pretty, Kind::Text, b"{\"a\":[1]}", "{\n  \"a\": [\n    1\n  ]\n}\n"),
+            (pretty, Kind::Text, b"[1", "[1\n"),
+            (pretty, Kind::Text, b"", "\n"),
+            (pretty, Kind::Binary, b"[1]", "5b315d\n"),
+            (
+                terminal,
+                Kind::Text,
+                "[\"\u{9b}\"]".as_bytes(),
+                "[\n  \x1b[32m\"\\u{9b}\"\x1b[0m\n]\n",
+            ),
+            (terminal, Kind::Text, b"[\x1b", "[\\x1b\n"),
+            (terminal, Kind::Text, b"1", "1\n"),
+            (timed, Kind::Text, b"[]", "\x1b[2m1970-01-01T00:00:00.000000Z\x1b[0m []\0"),
+        ];
+        for (encoding, kind, payload, expected) in cases {
+            assert!(Encoder::new(encoding).needs_whole_messages());
+            assert_eq!(Encoder::new(encoding).verbatim(Kind::Text), None);
+            assert_eq!(encode(encoding, kind, payload, 0), expected, "{payload:?}");
+        }
     }
 }
