@@ -125,6 +125,7 @@ Register-ArgumentCompleter -Native -CommandName 'wspipe' -ScriptBlock {
             [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Trust any certificate: for tests only, since anybody may be at the other end')
             [CompletionResult]::new('--tlsv1.2', '--tlsv1.2', [CompletionResultType]::ParameterName, 'Speak TLS 1.2 or a later version, as is the default')
             [CompletionResult]::new('--tlsv1.3', '--tlsv1.3', [CompletionResultType]::ParameterName, 'Speak TLS 1.3 or a later version')
+            [CompletionResult]::new('--no-history', '--no-history', [CompletionResultType]::ParameterName, 'At a terminal, neither read nor keep the lines that are typed')
             [CompletionResult]::new('--text', '--text', [CompletionResultType]::ParameterName, 'Send text messages (the default)')
             [CompletionResult]::new('--binary', '--binary', [CompletionResultType]::ParameterName, 'Send binary messages, and print raw ones where stdout is no terminal. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode')
             [CompletionResult]::new('--lines', '--lines', [CompletionResultType]::ParameterName, 'A message is a line; one LF or CRLF at its end is not part of it (the default for text)')

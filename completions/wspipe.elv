@@ -121,6 +121,7 @@ set edit:completion:arg-completer[wspipe] = {|@words|
             cand --insecure 'Trust any certificate: for tests only, since anybody may be at the other end'
             cand --tlsv1.2 'Speak TLS 1.2 or a later version, as is the default'
             cand --tlsv1.3 'Speak TLS 1.3 or a later version'
+            cand --no-history 'At a terminal, neither read nor keep the lines that are typed'
             cand --text 'Send text messages (the default)'
             cand --binary 'Send binary messages, and print raw ones where stdout is no terminal. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode'
             cand --lines 'A message is a line; one LF or CRLF at its end is not part of it (the default for text)'

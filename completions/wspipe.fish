@@ -115,6 +115,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l proxy-insecure
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s k -l insecure -d 'Trust any certificate: for tests only, since anybody may be at the other end'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tlsv1.2 -d 'Speak TLS 1.2 or a later version, as is the default'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tlsv1.3 -d 'Speak TLS 1.3 or a later version'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l no-history -d 'At a terminal, neither read nor keep the lines that are typed'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l text -d 'Send text messages (the default)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l binary -d 'Send binary messages, and print raw ones where stdout is no terminal. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l lines -d 'A message is a line; one LF or CRLF at its end is not part of it (the default for text)'

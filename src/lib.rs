@@ -27,7 +27,8 @@
 //!
 //! Threads: none where the session can do it without waiting. A pipe is watched by the runtime, and read
 //! and written with calls that never wait; a file answers at once. Only a terminal, a FIFO that is opened
-//! by name, and other devices have a thread each.
+//! by name, and other devices have a thread each. The prompt has one that edits lines (`ui::prompt`) and
+//! one that shows above them what comes (`ui::console`).
 //!
 //! A departure from the design: control frames and the closing handshake are the adapter's own work
 //! too, with no tungstenite on top of it. The decoder must judge each of them anyway (tungstenite
@@ -69,6 +70,7 @@ use exit::{Exit, code};
 pub fn end_at_a_bug() {
     panic::set_hook(Box::new(|bug| {
         // A panic about stderr must not panic over stderr again.
+        ui::restore_terminal();
         let _ = writeln!(io::stderr(), "wspipe: a bug in wspipe, please report it: {bug}");
         process::exit(code::BUG);
     }));

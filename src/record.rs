@@ -74,6 +74,9 @@ pub enum Record<'a> {
         /// Bytes of the payload that came, if they were fewer than the header says.
         #[serde(skip_serializing_if = "Option::is_none")]
         received: Option<u64>,
+        /// Bytes of the payload that are in this record, if not all are that came.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kept: Option<u64>,
         /// Bytes of the payload before it was compressed.
         #[serde(skip_serializing_if = "Option::is_none")]
         inflated: Option<u64>,
@@ -206,6 +209,13 @@ pub struct Taken {
     pub only_from: Option<Side>,
     /// Whether frames made by hand are.
     pub raw_frames: bool,
+    /// Whether Pongs are. In a recording they tell what has happened.
+    pub pongs: bool,
+}
+
+impl Taken {
+    /// Everything that can be asked for at a prompt.
+    pub const TYPED: Taken = Taken { only_from: None, raw_frames: true, pongs: true };
 }
 
 /// Why a line is not a record that can be sent.
@@ -238,6 +248,7 @@ struct Incoming<'a> {
     hex: Option<String>,
     #[serde(borrow, default, deserialize_with = "even_null")]
     json: Option<&'a RawValue>,
+    kept: Option<u64>,
     code: Option<u16>,
     reason: Option<String>,
     frame: Option<Value>,
@@ -273,7 +284,8 @@ pub fn parse(line: &[u8], taken: Taken) -> Result<Option<Command>, RecordError> 
         "frame" => frame::parse(&record, taken.raw_frames).map(Some),
         "message" | "ping" | "close" if record.frame.is_some() => Err(frame::with_event(event)),
         "message" => message(record).map(Some),
-        "ping" => ping(record).map(Some),
+        "ping" => ping(record).map(|payload| Some(Command::Ping(payload))),
+        "pong" if taken.pongs => ping(record).map(|payload| Some(Command::Pong(payload))),
         // How a recording tells of a lost connection; there is nothing to send.
         "close" if record.code == Some(ABNORMAL) => Ok(None),
         "close" => close_command(record).map(Some),
@@ -343,7 +355,8 @@ fn message(record: Incoming) -> Result<Command, RecordError> {
     Ok(Command::Message(kind, bytes))
 }
 
-fn ping(record: Incoming) -> Result<Command, RecordError> {
+/// The payload of a control frame.
+fn ping(record: Incoming) -> Result<Vec<u8>, RecordError> {
     let bytes = payload(&record)?.map(|(_, bytes)| bytes).unwrap_or_default();
     if bytes.len() > MAX_CONTROL_PAYLOAD {
         return Err(wrong(format!(
@@ -351,7 +364,7 @@ fn ping(record: Incoming) -> Result<Command, RecordError> {
             bytes.len()
         )));
     }
-    Ok(Command::Ping(bytes))
+    Ok(bytes)
 }
 
 fn close_command(record: Incoming) -> Result<Command, RecordError> {

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use wspipe::exit;
+use wspipe::input::prompt::COMMANDS;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -77,6 +78,9 @@ fn page(command: &Command, name: &str) -> Vec<u8> {
         environment().to_writer(&mut page).unwrap();
         promises().to_writer(&mut page).unwrap();
     }
+    if name == "wspipe-connect" {
+        prompt().to_writer(&mut page).unwrap();
+    }
     if let Some(examples) = command.get_after_help() {
         section("EXAMPLES", &examples.to_string()).to_writer(&mut page).unwrap();
     }
@@ -105,6 +109,30 @@ fn section(name: &str, text: &str) -> Roff {
         roff.text([roman(line)]);
     }
     roff.control("fi", []);
+    roff
+}
+
+/// The commands of the prompt.
+fn prompt() -> Roff {
+    let mut roff = Roff::default();
+    roff.control("SH", ["AT THE PROMPT"]);
+    roff.text([roman(
+        "At a terminal a line is a message, however long, and so is what is pasted, over several lines \
+         too. The fields of /frame are those of --raw-frames: fin=false rsv=4 opcode=ping mask=false \
+         mask_key=01020304 length=9 length_bytes=8, and then text, hex or base64 and the payload. A line \
+         that begins with // sends a slash; one that begins with a space is a message, sent with it, and is not \
+         kept. /file takes up to 16 MiB, and sends text if it is UTF-8. /save keeps up to 64 MiB, and messages \
+         over 1 MiB by their length only; with frames made by hand, it is replayed by --jsonl --raw-frames. \
+         Ctrl-C clears the line, and on an empty line the second one closes (130); Ctrl-D closes, and 0 is the \
+         exit code whether or not the server answers that. On a terminal that can only print (TERM=dumb), \
+         Ctrl-C closes at once. With stdout elsewhere, messages go there, and all else to the terminal. Flags \
+         that say what a message is take the prompt's place.",
+    )]);
+    for command in COMMANDS {
+        roff.control("TP", []);
+        roff.text([bold(command.name), roman(format!(" {}", command.arguments))]);
+        roff.text([roman(command.does)]);
+    }
     roff
 }
 

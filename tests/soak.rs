@@ -651,6 +651,7 @@ async fn session(stream: impl AsyncRead + AsyncWrite + Unpin, streams: Streams, 
         output: &mut output,
         stats: Rc::clone(&stats),
         trace: None,
+        round_trips: None,
     };
     let mut interrupts = Interrupts::new(Instant::now(), None).expect("the signals");
     let session = Session::new(stream, &Bytes::new(), ends, settings());

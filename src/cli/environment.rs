@@ -16,7 +16,8 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
         "a file to which the keys of TLS sessions are added, so that a recording of the network can be read; for tests only",
     ),
     ("NETRC", "the file of --netrc, in place of ~/.netrc"),
-    ("HOME", "where ~/.netrc is"),
+    ("HOME", "where ~/.netrc and ~/.local/state are"),
+    ("XDG_STATE_HOME", "where lines are kept that were typed at the prompt"),
     ("NO_COLOR", "no colours with --color auto, if it is set and not empty"),
-    ("TERM", "the same, if it is dumb"),
+    ("TERM", "the same, if it is dumb; then lines cannot be edited either"),
 ];

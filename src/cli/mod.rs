@@ -14,6 +14,7 @@ mod environment;
 mod message;
 mod network;
 mod output;
+mod prompt;
 mod proxy;
 mod request;
 mod retry;
@@ -33,6 +34,7 @@ use message::RecordArgs;
 pub use message::{Data, FramingArgs, MessageArgs};
 pub use network::NetworkArgs;
 pub use output::OutputArgs;
+pub use prompt::PromptArgs;
 pub use proxy::ProxyArgs;
 pub use request::RequestArgs;
 pub use retry::RetryArgs;
@@ -62,8 +64,8 @@ pub enum Task {
     /// Send stdin message by message and print what comes
     ///
     /// Opens a session, sends the messages of -d, then those of stdin, and prints every message
-    /// received on stdout. At a terminal a line is a message and Ctrl-D closes. In a pipe, the
-    /// session ends when the input has ended and nothing came for 2 seconds (see --linger), when
+    /// received on stdout. At a terminal there is a prompt: a line is a message, /help shows the
+    /// commands, and Ctrl-D closes. In a pipe, the session ends when the input has ended and nothing came for 2 seconds (see --linger), when
     /// an end condition is met, or when the peer closes. Since it reads stdin, it does not go into
     /// a `while read` loop; send and listen do.
     #[command(args_override_self = true, after_help = CONNECT_EXAMPLES)]
@@ -119,6 +121,9 @@ pub struct ConnectArgs {
     /// Where to.
     #[command(flatten)]
     pub request: RequestArgs,
+    /// How the prompt is.
+    #[command(flatten)]
+    pub prompt: PromptArgs,
     /// The rest.
     #[command(flatten)]
     pub pipe: PipeArgs,

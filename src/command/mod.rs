@@ -5,6 +5,7 @@ mod cookies;
 mod dump;
 mod login;
 mod plan;
+mod prompt;
 mod report;
 mod request;
 mod run;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::cookies::Cookies;
 use super::dump::Dump;
+use super::prompt::{Prompt, prompt};
 use super::request::how;
 use super::sources::Sources;
 use super::trace::trace;
@@ -28,7 +29,7 @@ use crate::output::{Color, Encoding, Format, Palette};
 use crate::policy::ending::{Conditions, Input, Patience, Rules};
 use crate::policy::retry::Retry;
 use crate::session::{MAX_HELD, STDOUT, Settings, Trace};
-use crate::ui::WriteOut;
+use crate::ui::{Console, WriteOut};
 use crate::wire::Close;
 
 /// How long piped `connect` waits for more.
@@ -81,29 +82,39 @@ pub struct Talk {
     pub progress: Option<Option<u64>>,
     /// What a person who types the input is told.
     pub banner: Option<&'static str>,
+    /// The prompt.
+    pub prompt: Option<Prompt>,
     /// `-vv`, `-vvv` and `--trace-frames`.
     pub trace: Option<Box<Trace>>,
 }
 
 /// The plan of `connect`.
 pub fn connect(arguments: ConnectArgs) -> Result<Plan, Failure> {
-    let ConnectArgs { request, pipe } = arguments;
+    let ConnectArgs { request, prompt: flags, pipe } = arguments;
     let mut sources = Sources::new(&pipe.message, &pipe.framing);
     sources.data(&pipe.message)?;
-    if !sources.reads_stdin {
+    let prompt = if sources.reads_stdin { None } else { prompt(&pipe, &flags) };
+    if prompt.is_some() {
+        sources.typed();
+    } else if !sources.reads_stdin {
         sources.stdin(&pipe)?;
     } else if pipe.framing.cuts_stdin() {
         return Err(framing_without_stdin());
     }
     let typed = io::stdin().is_terminal();
-    let printing = Printing::of(&pipe, pipe.framing.jsonl);
+    let mut printing = Printing::of(&pipe, pipe.framing.jsonl);
+    printing.console = prompt.as_ref().map(|prompt| prompt.console.clone());
     let (input, linger) =
         if typed { (Input::Typed, Duration::ZERO) } else { (Input::MayRemain, LINGER) };
     let ending = AfterInput { input, linger, given: Some(pipe.after_input) };
-    let banner = banner(typed, &pipe.framing);
+    let banner = match prompt {
+        Some(_) => Some("/help shows the commands, Ctrl-D closes"),
+        None => banner(typed, &pipe.framing),
+    };
     let mut plan = assemble(request, sources, printing, pipe.output, pipe.end, ending)?;
     plan.talk.answer_matters = !typed;
     plan.talk.banner = banner;
+    plan.talk.prompt = prompt;
     Ok(plan)
 }
 
@@ -159,7 +170,7 @@ pub fn listen(arguments: ListenArgs) -> Result<Plan, Failure> {
     let mut sources = Sources::new(&message, &framing);
     sources.data(&message)?;
     let format = output.format.or(jsonl.then_some(Format::Jsonl));
-    let printing = Printing { format, raw: message.binary, null };
+    let printing = Printing { format, raw: message.binary, null, console: None };
     let ending = AfterInput { input: Input::Ignored, linger: Duration::ZERO, given: None };
     assemble(request, sources, printing, output, end, ending)
 }
@@ -169,6 +180,8 @@ struct Printing {
     /// Whether raw is the default where stdout is no terminal.
     raw: bool,
     null: bool,
+    /// The terminal, where lines are typed.
+    console: Option<Console>,
 }
 
 impl Printing {
@@ -177,7 +190,7 @@ impl Printing {
         let format = pipe.output.format.or(records.then_some(Format::Jsonl));
         let bytes = pipe.framing.chunk.is_some() && !pipe.message.text;
         let raw = pipe.message.binary || pipe.framing.stream || bytes;
-        Printing { format, raw, null: pipe.framing.null }
+        Printing { format, raw, null: pipe.framing.null, console: None }
     }
 }
 
@@ -199,8 +212,14 @@ fn assemble(
     let (output_name, destination, is_terminal) = open_output(output.output.as_deref())?;
     let to_stdout = output_name == STDOUT;
     let dump = output.dump_header.as_deref().map(|path| Dump::open(path, to_stdout)).transpose()?;
-    let trace = trace(&output)?;
+    let trace = trace(&output, printing.console.as_ref())?;
     let encoding = encoding(&printing, &output, is_terminal)?;
+    let destination = match (&printing.console, destination) {
+        (Some(console), Destination::Given(stdout)) if is_terminal => {
+            Destination::Screen(console.screen(stdout))
+        }
+        (_, destination) => destination,
+    };
     let mut settings = settings(&end, after_input);
     if encoding.format == Format::Length {
         settings.max_message = Some(length_limit(settings.max_message));
@@ -223,6 +242,7 @@ fn assemble(
         answer_matters: false,
         progress: None,
         banner: None,
+        prompt: None,
         trace,
     };
     let max_time = end.max_time.and_then(limit);
@@ -284,7 +304,11 @@ fn encoding(
     output: &OutputArgs,
     is_terminal: bool,
 ) -> Result<Encoding, Failure> {
-    let natural = if printing.raw && !is_terminal { Format::Raw } else { Format::Text };
+    let natural = match &printing.console {
+        Some(_) if is_terminal => Format::Conversation,
+        _ if printing.raw && !is_terminal => Format::Raw,
+        _ => Format::Text,
+    };
     let format = printing.format.unwrap_or(natural);
     if output.timestamps && format == Format::Length {
         return Err(Failure::usage(
@@ -292,7 +316,7 @@ fn encoding(
             "records have both: --format jsonl",
         ));
     }
-    if output.pretty && format != Format::Text {
+    if output.pretty && !matches!(format, Format::Text | Format::Conversation) {
         return Err(Failure::usage(
             "--pretty lays out the messages of --format text only",
             "name that format too, or leave --pretty out; jq lays out the records of --format jsonl",

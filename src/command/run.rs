@@ -22,7 +22,7 @@ use crate::net::{self, How, Opened, Steps};
 use crate::policy::retry::Retry;
 use crate::record::{Open, OpenTiming, Record};
 use crate::session::{Ends, Interrupt, Interrupts, Output, Session, Settings, Stats};
-use crate::ui::{Counts, Voice, show_progress};
+use crate::ui::{Console, Counts, PROMPT, Voice, part_with, restore, show_progress};
 
 /// How long the last words may take in any case: enough for a stderr that is not stuck.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -51,13 +51,16 @@ pub struct Opening {
 pub async fn run(plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failure> {
     let mut interrupts =
         Interrupts::new(start, plan.max_time).context("cannot listen for signals")?;
-    let mut stderr = Stderr::default();
+    let console = plan.talk.prompt.as_ref().map(|prompt| prompt.console.clone());
+    let mut stderr = Stderr::beside(console.clone());
     let stats = Rc::new(Stats::default());
     let url = plan.talk.target.as_ref().map(Request::shown_url).unwrap_or_default();
     let mut opening = Opening { url, ..Opening::default() };
     let write_out = plan.write_out;
 
-    let mut output = Output::new(plan.output_name, plan.encoding, plan.output);
+    let recording = plan.talk.prompt.as_ref().map(|prompt| Rc::clone(&prompt.recording));
+    let mut output =
+        Output::new(plan.output_name, plan.encoding, plan.output).recorded_by(recording);
 
     let mut cookies = plan.cookies;
     let told = Told {
@@ -70,7 +73,13 @@ pub async fn run(plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failu
     let end = attempt(plan.talk, told, &mut cookies, &mut interrupts, &stats).await;
     let mut end = end.unwrap_or_else(End::failed);
     end.record(&mut output);
+    if let Some(console) = &console {
+        console.end();
+    }
     drain(&mut end, &mut output, &mut interrupts).await;
+    if let Some(console) = console {
+        leave(console, &mut stderr, &mut end, &mut interrupts).await;
+    }
     let jar = cookies.write().unwrap_or_else(|failure| {
         end.fail(failure);
         String::new()
@@ -134,7 +143,16 @@ async fn attempt(
         stderr.say(&voice.note(&format!("connected to {}; {banner}", opening.url)));
     }
 
-    let reader = Some(Reader::new(talk.origins));
+    let mut origins = talk.origins;
+    let mut asks = None;
+    if let Some(prompt) = talk.prompt {
+        // What has been said is not to be said into the line.
+        let _ = tokio::time::timeout(LAST_WORDS, stderr.said()).await;
+        let (origin, asked) = prompt.begin()?;
+        origins.push(origin);
+        asks = Some(asked);
+    }
+    let reader = Some(Reader::new(origins));
     let deflate = opened.accepted.deflate;
     let mut trace = talk.trace;
     if let Some(trace) = &mut trace {
@@ -142,11 +160,17 @@ async fn attempt(
         // Two threads write there.
         let _ = tokio::time::timeout(LAST_WORDS, stderr.said()).await;
     }
-    let ends = Ends { feed: talk.feed, reader, output, stats: Rc::clone(stats), trace };
+    let round_trips = asks.as_ref().map(|asks| asks.round_trips.clone());
+    let feed = talk.feed;
+    let ends = Ends { feed, reader, output, stats: Rc::clone(stats), trace, round_trips };
     let settings = Settings { deflate, ..talk.settings };
     let session = Session::new(opened.stream, &opened.early, ends, settings);
-    let outcome = match talk.progress {
-        Some(total) if voice.has_audience() => {
+    let outcome = match (talk.progress, &mut asks) {
+        (_, Some(asks)) => tokio::select! {
+            outcome = session.run(interrupts) => outcome,
+            never = asks.answer(stats, stderr) => match never {},
+        },
+        (Some(total), None) if voice.has_audience() => {
             let counts = || Counts {
                 input: stats.input.get(),
                 messages_out: stats.messages_out.get(),
@@ -289,6 +313,21 @@ async fn drain(end: &mut End, output: &mut Output, interrupts: &mut Interrupts) 
     if let Some(Err(error)) = unless_interrupted(drained, Duration::ZERO, end, interrupts).await {
         end.fail(output.failure(error));
     }
+}
+
+/// Ends the typing: shows what has been said, and gives the terminal back.
+async fn leave(console: Console, stderr: &mut Stderr, end: &mut End, interrupts: &mut Interrupts) {
+    let settled = async {
+        stderr.said().await;
+        // A terminal that is stuck must not keep signals and time limits from ending it.
+        let last = tokio::task::spawn_blocking(move || console.settle(PROMPT)).await;
+        restore();
+        if let Ok(Some(last)) = last {
+            let _ = tokio::task::spawn_blocking(move || part_with(&last)).await;
+        }
+    };
+    unless_interrupted(settled, LAST_WORDS, end, interrupts).await;
+    restore();
 }
 
 /// Does the last things of a run for as long as interruptions allow, but `at_least` so long.

@@ -106,7 +106,7 @@ impl Sources {
                 limit => limit.map_or(0, |limit| limit.saturating_mul(2)).max(MAX_RECORD),
             };
             let only_from = records.only_from.map(Into::into);
-            let taken = Taken { only_from, raw_frames: records.raw_frames };
+            let taken = Taken { only_from, raw_frames: records.raw_frames, pongs: false };
             Shape::Records { taken, limit: usize::try_from(limit).unwrap_or(usize::MAX) }
         } else {
             let framing = chosen.unwrap_or(Framing::Lines);
@@ -114,6 +114,14 @@ impl Sources {
         };
         self.add("stdin", 1, Origin::Stdin, shape);
         Ok(())
+    }
+
+    /// What is typed at a prompt, which becomes records.
+    pub fn typed(&mut self) {
+        let limit = usize::try_from(MAX_RECORD).unwrap_or(usize::MAX);
+        let shape = Shape::Records { taken: Taken::TYPED, limit };
+        self.messages.push(Messages::new("the prompt", shape));
+        self.total = None;
     }
 
     fn one_message(&self, message: &MessageArgs) -> Shape {
@@ -124,7 +132,7 @@ impl Sources {
         let length = match &origin {
             Origin::Bytes(bytes) => Some(bytes.len() as u64),
             Origin::File(file) => file_length(file),
-            Origin::Fifo(_) => None,
+            Origin::Fifo(_) | Origin::Made { .. } => None,
             Origin::Stdin => {
                 self.reads_stdin = true;
                 let stdin = io::stdin().as_fd().try_clone_to_owned().map(File::from);

@@ -2,28 +2,35 @@
 //! stuck, while signals and time limits are not.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd as _;
 
 use crate::output::Destination;
 use crate::output::writer::Writer;
+use crate::ui::Console;
 
 /// The standard error, opened when there is something to say.
 #[derive(Debug, Default)]
 pub struct Stderr {
     writer: Option<Writer>,
+    /// Where a line may be typed.
+    console: Option<Console>,
 }
 
 impl Stderr {
+    /// The standard error beside a prompt, if there is one.
+    pub fn beside(console: Option<Console>) -> Self {
+        Stderr { writer: None, console }
+    }
+
     /// Says something soon.
     pub fn say(&mut self, text: &str) {
         if text.is_empty() {
             return;
         }
         if self.writer.is_none() {
-            let stderr = io::stderr().as_fd().try_clone_to_owned().map(File::from);
             // Without a descriptor or a thread there is nobody to tell.
-            self.writer = stderr.map(|file| Writer::new(Destination::Apart(file))).ok();
+            self.writer = stderr(self.console.as_ref()).map(Writer::new).ok();
         }
         if let Some(writer) = &mut self.writer {
             writer.hand_over(text.as_bytes());
@@ -37,4 +44,16 @@ impl Stderr {
             let _ = writer.drain().await;
         }
     }
+}
+
+/// The standard error, which may be the terminal where a line is typed.
+///
+/// # Errors
+/// There is none.
+pub fn stderr(console: Option<&Console>) -> io::Result<Destination> {
+    let file = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    Ok(match console {
+        Some(console) if file.is_terminal() => Destination::Screen(console.screen(file)),
+        _ => Destination::Apart(file),
+    })
 }

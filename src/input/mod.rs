@@ -3,6 +3,7 @@
 
 pub mod framing;
 mod message;
+pub mod prompt;
 pub mod reader;
 
 use std::collections::VecDeque;

@@ -36,6 +36,13 @@ pub enum Origin {
     Fifo(PathBuf),
     /// The standard input.
     Stdin,
+    /// Blocks that somebody else makes, who gets their memory back when they have been taken.
+    Made {
+        /// They.
+        blocks: mpsc::Receiver<io::Result<Block>>,
+        /// Where the memory goes.
+        spent: std_mpsc::Sender<Vec<u8>>,
+    },
 }
 
 /// A source that could not be read.
@@ -58,6 +65,12 @@ pub struct Block {
 }
 
 impl Block {
+    /// A block of these bytes.
+    pub fn of(bytes: Vec<u8>, end: bool) -> Block {
+        // One that is full is thought to have more behind it.
+        Block { length: bytes.len(), buffer: bytes, end }
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[..self.length]
@@ -156,6 +169,7 @@ impl Source {
     fn open(origin: Origin) -> io::Result<Source> {
         let origin = match origin {
             Origin::Bytes(bytes) => return Ok(Source::Bytes(bytes)),
+            Origin::Made { blocks, spent } => return Ok(Source::Thread { blocks, spent }),
             Origin::Stdin => Origin::File(io::stdin().as_fd().try_clone_to_owned()?.into()),
             origin => origin,
         };
@@ -230,7 +244,9 @@ fn read_all(
     let file = match origin {
         Origin::File(file) => Ok(file),
         Origin::Fifo(path) => File::open(path),
-        Origin::Bytes(_) | Origin::Stdin => unreachable!("they need no thread"),
+        Origin::Bytes(_) | Origin::Stdin | Origin::Made { .. } => {
+            unreachable!("they need no thread")
+        }
     };
     let mut file = match file {
         Ok(file) => file,

@@ -48,6 +48,8 @@ pub struct Palette {
     pub number: &'static str,
     /// true, false and null: magenta.
     pub literal: &'static str,
+    /// The mark of what the peer says: cyan.
+    pub peer: &'static str,
     /// What is beside the point, such as a time: dim.
     pub aside: &'static str,
     /// Behind each of them.
@@ -57,7 +59,7 @@ pub struct Palette {
 impl Palette {
     /// No colours.
     pub const fn plain() -> Self {
-        Palette { key: "", string: "", number: "", literal: "", aside: "", end: "" }
+        Palette { key: "", string: "", number: "", literal: "", peer: "", aside: "", end: "" }
     }
 
     /// The colours that every terminal has.
@@ -67,6 +69,7 @@ impl Palette {
             string: "\x1b[32m",
             number: "\x1b[33m",
             literal: "\x1b[35m",
+            peer: "\x1b[36m",
             aside: "\x1b[2m",
             end: "\x1b[0m",
         }

@@ -33,6 +33,9 @@ pub enum Format {
     /// One record (a JSON object) a line for everything that comes: open, message, ping, pong,
     /// close, failure.
     Jsonl,
+    /// For whoever talks to the peer at a prompt: a mark, and then text, or a hexdump.
+    #[value(skip)]
+    Conversation,
 }
 
 /// The choices for the output.
@@ -46,7 +49,7 @@ pub struct Encoding {
     pub timestamps: bool,
     /// Whether the output is a terminal, so that what the peer says is escaped.
     pub escape: bool,
-    /// Whether text that is a JSON object or array is laid out; only for the format text.
+    /// Whether text that is a JSON object or array is laid out; only for the formats text and conversation.
     pub pretty: bool,
     /// The colours of that, and of the time.
     pub palette: Palette,
@@ -131,13 +134,19 @@ impl Encoder {
                     return;
                 }
             }
-            Format::Hexdump => self.hexdump(out, piece),
+            Format::Hexdump => {
+                self.hexdump(out, piece, "");
+                if piece.last {
+                    let _ = write!(out, "{:08x}", std::mem::take(&mut self.offset));
+                }
+            }
             Format::Base64 => self.base64(out, piece),
             Format::Length => {
                 // The size limit in this format keeps every message under 4 GiB.
                 out.extend_from_slice(&(piece.payload.len() as u32).to_be_bytes());
                 return out.extend_from_slice(piece.payload);
             }
+            Format::Conversation => self.conversation(out, piece),
             Format::Jsonl => {}
         }
         if piece.last {
@@ -186,6 +195,36 @@ impl Encoder {
         self.carry.drain(..end);
     }
 
+    fn conversation(&mut self, out: &mut Vec<u8>, piece: Piece) {
+        if piece.first {
+            let Palette { peer, end, .. } = self.encoding.palette;
+            let _ = write!(out, "{peer}<{end} ");
+        }
+        if piece.kind == Kind::Text {
+            let begin = out.len();
+            if !self.pretty(out, piece) {
+                self.text(out, piece);
+            }
+            if piece.first && piece.last && piece.payload.is_empty() {
+                out.extend_from_slice(b"(an empty text)");
+            }
+            return indent(out, begin);
+        }
+        if piece.first {
+            out.extend_from_slice(b"binary");
+            if piece.last {
+                let _ = write!(out, ", {} bytes", piece.payload.len());
+            }
+            out.push(b'\n');
+        }
+        self.hexdump(out, piece, "  ");
+        if piece.last {
+            self.offset = 0;
+            // The terminator is the end of the last line.
+            out.pop_if(|last| *last == b'\n');
+        }
+    }
+
     fn base64(&mut self, out: &mut Vec<u8>, piece: Piece) {
         self.carry.extend_from_slice(piece.payload);
         let ready = if piece.last { self.carry.len() } else { self.carry.len() / 3 * 3 };
@@ -193,17 +232,16 @@ impl Encoder {
         self.carry.drain(..ready);
     }
 
-    fn hexdump(&mut self, out: &mut Vec<u8>, piece: Piece) {
+    /// Whole lines, and at the end of the message the rest.
+    fn hexdump(&mut self, out: &mut Vec<u8>, piece: Piece, margin: &str) {
         self.carry.extend_from_slice(piece.payload);
         let ready = if piece.last { self.carry.len() } else { self.carry.len() / 16 * 16 };
         for line in self.carry[..ready].chunks(16) {
+            out.extend_from_slice(margin.as_bytes());
             hexdump_line(out, self.offset, line);
             self.offset += line.len() as u64;
         }
         self.carry.drain(..ready);
-        if piece.last {
-            let _ = write!(out, "{:08x}", std::mem::take(&mut self.offset));
-        }
     }
 }
 
@@ -216,6 +254,19 @@ fn escaped(out: &mut Vec<u8>, bytes: &[u8]) {
 /// A time as the records and `--timestamps` have it: UTC, to the microsecond.
 pub fn time(at: SystemTime) -> String {
     humantime::format_rfc3339_micros(at).to_string()
+}
+
+/// Moves the lines after the first to the right, so that none of them looks like ours.
+fn indent(out: &mut Vec<u8>, begin: usize) {
+    if memchr::memchr(b'\n', &out[begin..]).is_some() {
+        let text = out.split_off(begin);
+        for byte in text {
+            out.push(byte);
+            if byte == b'\n' {
+                out.extend_from_slice(b"  ");
+            }
+        }
+    }
 }
 
 pub(super) fn hexdump_line(out: &mut Vec<u8>, offset: u64, line: &[u8]) {
@@ -337,6 +388,35 @@ mod tests {
             let expected = if format == Format::Hexdump { "00000000\n" } else { "\n" };
             assert_eq!(String::from_utf8_lossy(&out), expected, "{format:?}");
         }
+    }
+
+    #[test]
+    fn at_a_prompt_a_message_has_a_mark_and_no_line_of_it_looks_like_ours() {
+        let conversation = Encoding { format: Format::Conversation, escape: true, ..PLAIN };
+        let dump = "  00000000  00 01                                             |..|\n";
+        let cases: [(Kind, &[u8], String); 6] = [
+            (Kind::Text, b"hello", "< hello\n".into()),
+            (Kind::Text, b"a\n> b\n", "< a\n  > b\n  \n".into()),
+            (Kind::Text, b"\x1b[2J", "< \\x1b[2J\n".into()),
+            (Kind::Text, b"", "< (an empty text)\n".into()),
+            (Kind::Binary, b"", "< binary, 0 bytes\n".into()),
+            (Kind::Binary, b"\0\x01", format!("< binary, 2 bytes\n{dump}")),
+        ];
+        for (kind, payload, expected) in cases {
+            let mut encoder = Encoder::new(conversation);
+            let mut out = Vec::new();
+            let piece = Piece { kind, payload, first: true, last: true };
+            encoder.message(&mut out, piece, SystemTime::UNIX_EPOCH);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+        let got = encode(conversation, Kind::Binary, b"\0\x01", 1);
+        assert_eq!(got, format!("< binary\n{dump}"));
+        assert_eq!(encode(conversation, Kind::Text, b"a\nb", 2), "< a\n  b\n");
+        let pretty = Encoding { pretty: true, ..conversation };
+        let mut out = Vec::new();
+        let piece = Piece { kind: Kind::Text, payload: b"{\"a\":1}", first: true, last: true };
+        Encoder::new(pretty).message(&mut out, piece, SystemTime::UNIX_EPOCH);
+        assert_eq!(out, b"< {\n    \"a\": 1\n  }\n");
     }
 
     #[test]

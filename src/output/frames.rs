@@ -6,7 +6,7 @@ use super::encode::hexdump_line;
 use crate::output::escape::one_line;
 use crate::record::{self, Header, Record, Side};
 use crate::wire::close::{Close, meaning};
-use crate::wire::{Seen, opcode};
+use crate::wire::{Mask, RawFrame, Seen, opcode};
 
 /// Bytes of a payload that a person is shown.
 pub const SHOWN: usize = 256;
@@ -70,6 +70,7 @@ pub fn words(close: &Close) -> String {
 pub fn record<'a>(from: Side, seen: &Seen<'a>) -> Record<'a> {
     let opcode = seen.first & 0x0f;
     let is_text = opcode == opcode::TEXT && seen.inflated.is_none();
+    let kept = seen.payload.len() as u64;
     let text = std::str::from_utf8(seen.payload).ok().filter(|_| is_text);
     Record::Frame {
         from,
@@ -82,10 +83,27 @@ pub fn record<'a>(from: Side, seen: &Seen<'a>) -> Record<'a> {
         },
         mask_key: seen.mask.map(|mask| hex(&mask)),
         received: (seen.passed < seen.length).then_some(seen.passed),
+        kept: (kept < seen.passed).then_some(kept),
         inflated: seen.inflated,
         text,
         base64: text.is_none().then(|| record::base64(seen.payload)),
     }
+}
+
+/// The record of a frame that we make by hand.
+pub fn made_by_hand(frame: &RawFrame) -> Record<'_> {
+    let mask = match frame.mask {
+        Mask::Key(key) => Some(key),
+        Mask::Absent | Mask::Random => None,
+    };
+    let RawFrame { first, length, ref payload, .. } = *frame;
+    let passed = payload.len() as u64;
+    let mut record =
+        record(Side::Us, &Seen { first, mask, length, payload, passed, inflated: None });
+    if let Record::Frame { frame: header, .. } = &mut record {
+        header.mask = frame.mask != Mask::Absent;
+    }
+    record
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -225,6 +225,7 @@ mod tests {
             string: "<s>",
             number: "<n>",
             literal: "<l>",
+            peer: "<p>",
             aside: "<a>",
             end: "</>",
         };

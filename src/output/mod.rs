@@ -12,4 +12,4 @@ pub mod writer;
 
 pub use color::{Color, Palette};
 pub use encode::{Encoder, Encoding, Format};
-pub use thread::Destination;
+pub use thread::{Destination, Screen};

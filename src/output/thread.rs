@@ -1,6 +1,7 @@
 //! The thread that writes what may block: full buffers to the output, empty ones back. A blocked
 //! output blocks it and nothing else.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -26,7 +27,13 @@ pub enum Destination {
     Opened(File),
     /// A FIFO, whose opening waits for a reader.
     Fifo(PathBuf),
+    /// A terminal on which something else has its place too.
+    Screen(Box<dyn Screen>),
 }
+
+/// A terminal on which something else has its place too. What is not a whole line may be held back
+/// until it is flushed.
+pub trait Screen: Write + Send + fmt::Debug {}
 
 impl Destination {
     /// Opens it, which may wait for a reader.
@@ -43,6 +50,37 @@ impl Destination {
                 }
                 Ok(file)
             }
+            Destination::Screen(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+/// An open destination.
+enum Opened {
+    File(File),
+    Screen(Box<dyn Screen>),
+}
+
+impl Opened {
+    fn open(destination: Destination) -> io::Result<Opened> {
+        match destination {
+            Destination::Screen(screen) => Ok(Opened::Screen(screen)),
+            destination => destination.open().map(Opened::File),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Opened::File(file) => write_whole(file, bytes),
+            Opened::Screen(screen) => screen.write_all(bytes),
+        }
+    }
+
+    /// There is nothing more for now.
+    fn rest(&mut self) -> io::Result<()> {
+        match self {
+            Opened::File(_) => Ok(()),
+            Opened::Screen(screen) => screen.flush(),
         }
     }
 }
@@ -140,11 +178,21 @@ fn write_all(
 ) {
     let mut destination = Some(destination);
     let mut output = None;
-    while let Ok(mut buffer) = full.recv() {
-        let written = match destination.take().map(Destination::open) {
-            Some(Ok(opened)) => write_whole(output.insert(opened), &buffer),
+    let mut next = full.recv().ok();
+    while let Some(mut buffer) = next {
+        let opened = match destination.take().map(Opened::open) {
+            Some(Ok(opened)) => Ok(output.insert(opened)),
             Some(Err(error)) => Err(error),
-            None => output.as_mut().map_or(Ok(()), |output| write_whole(output, &buffer)),
+            None => Ok(output.as_mut().expect("it was opened")),
+        };
+        let (written, waiting) = match opened {
+            Ok(output) => {
+                let written = output.write(&buffer);
+                let waiting = full.try_recv().ok();
+                let rested = if waiting.is_none() { output.rest() } else { Ok(()) };
+                (written.and(rested), waiting)
+            }
+            Err(error) => (Err(error), None),
         };
         if let Err(error) = written {
             let _ = give_back.send(Err(error));
@@ -155,5 +203,6 @@ fn write_all(
         if give_back.send(Ok(buffer)).is_err() {
             return;
         }
+        next = waiting.or_else(|| full.recv().ok());
     }
 }

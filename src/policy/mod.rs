@@ -4,4 +4,5 @@
 pub mod countdown;
 pub mod ending;
 pub mod keepalive;
+pub mod pings;
 pub mod retry;

@@ -18,6 +18,9 @@ pub fn parse(record: &Incoming, taken: bool) -> Result<Command, RecordError> {
     if !taken {
         return Err(RecordError { hint: NOT_TAKEN, ..wrong("a frame, not a message") });
     }
+    if let Some(kept) = record.kept {
+        return Err(wrong(format!("only {kept} bytes of this frame's payload are in the record")));
+    }
     frame(record).map(Command::Frame).map_err(|error| RecordError { hint: EXAMPLE, ..error })
 }
 
@@ -112,7 +115,7 @@ mod tests {
     use crate::record::{self, Side, Taken};
     use crate::wire::encode;
 
-    const TAKEN: Taken = Taken { only_from: None, raw_frames: true };
+    const TAKEN: Taken = Taken { only_from: None, raw_frames: true, pongs: false };
 
     /// The bytes that a record becomes.
     fn bytes(line: &str) -> Vec<u8> {

@@ -175,7 +175,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     /// and silent stdin has nothing that could be sent, but the job of `send` is not done before
     /// its end.
     pub(super) async fn look_for_more_input(&mut self) {
-        if self.unsent.more || !self.feed.may_hold_more() {
+        let typed = self.settings.rules.input == Input::Typed;
+        if self.unsent.more || typed || !self.feed.may_hold_more() {
+            // Whoever types may type on for ever.
             return;
         }
         while let Some(reader) = &mut self.reader {
@@ -224,7 +226,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     pub(super) async fn end_trace(&mut self, interrupts: &mut Interrupts) {
         let Some(trace) = self.link.trace() else { return };
         trace.finish();
+        let deadline = interrupts.deadline();
+        let too_late = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            () = too_late => {}
             drained = trace.drain() => if let Err(failure) = drained {
                 self.failure.get_or_insert(failure);
             },

@@ -42,12 +42,13 @@ impl Interrupts {
     /// # Errors
     /// The signals cannot be had.
     pub fn new(start: Instant, max_time: Option<Duration>) -> io::Result<Self> {
-        let int = signal(SignalKind::interrupt())?;
-        let term = signal(SignalKind::terminate())?;
         let signalled = Arc::new(AtomicBool::new(false));
+        // Before the others are told: it is taken back when they have been.
         for number in [SIGINT, SIGTERM] {
             signal_hook::flag::register(number, Arc::clone(&signalled))?;
         }
+        let int = signal(SignalKind::interrupt())?;
+        let term = signal(SignalKind::terminate())?;
         let mut interrupts =
             Interrupts { int, term, signalled, limit: max_time, max_time: None, deadline: None };
         interrupts.limit_from(Some(start));

@@ -11,6 +11,7 @@ mod link;
 mod outbox;
 mod output;
 mod receiving;
+mod recording;
 mod sending;
 mod stats;
 mod trace;
@@ -23,11 +24,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 pub use echo::{Echo, Spare};
 pub use interrupt::{Interrupt, Interrupts};
 pub use output::{Output, STDOUT};
+pub use recording::{Recording, Snapshot};
 pub use stats::Stats;
 pub use trace::{Shown, Trace};
 
@@ -38,6 +41,7 @@ use crate::input::reader::{Block, ReadError, Reader};
 use crate::policy::countdown::Countdown;
 use crate::policy::ending::{Ending, Over, Rules};
 use crate::policy::keepalive::{Action, Keepalive};
+use crate::policy::pings::Pings;
 use crate::wire::{Close, Deflate, Role, opcode};
 use by_hand::ByHand;
 use closing::{Closing, PARTING};
@@ -86,6 +90,10 @@ pub struct Session<'a, S> {
     /// Where in the outgoing bytes our last Ping ends, until it has left.
     ping_end: Option<u64>,
     by_hand: ByHand,
+    /// The Pings that were asked for.
+    pings: Pings,
+    /// Who wants to know how long those took.
+    round_trips: Option<mpsc::UnboundedSender<RoundTrip>>,
     /// The payload of the latest Ping that could not be answered yet (RFC 6455 section 5.5.3).
     unanswered_ping: Option<Vec<u8>>,
     settings: Settings,
@@ -121,6 +129,17 @@ pub struct Ends<'a> {
     pub stats: Rc<Stats>,
     /// What looks at the frames.
     pub trace: Option<Box<Trace>>,
+    /// Who wants to know of the answers to Pings that the input asked for.
+    pub round_trips: Option<mpsc::UnboundedSender<RoundTrip>>,
+}
+
+/// The answer to a Ping that the input asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoundTrip {
+    /// What both carried.
+    pub payload: Vec<u8>,
+    /// From when the Ping left to when the Pong came.
+    pub took: Duration,
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
@@ -148,6 +167,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             keepalive,
             ping_end: None,
             by_hand: ByHand::default(),
+            pings: Pings::default(),
+            round_trips: ends.round_trips,
             unanswered_ping: None,
             settings,
             stats: ends.stats,

@@ -1,11 +1,13 @@
 //! The receiving side of a session: messages held while they must be, then written; records of
 //! everything else where they are asked for.
 
+use std::cell::{RefCell, RefMut};
 use std::io;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 use super::link::Inbox;
+use super::recording::Recording;
 use super::stats::Stats;
 use crate::failure::Failure;
 use crate::input::HOLD;
@@ -13,8 +15,8 @@ use crate::output::encode::Piece;
 use crate::output::writer::Writer;
 use crate::output::{Destination, Encoder, Encoding};
 use crate::policy::ending::Ending;
-use crate::record::Record;
-use crate::wire::Batch;
+use crate::record::{Record, Side};
+use crate::wire::{Batch, Kind};
 
 /// The name of the standard output.
 pub const STDOUT: &str = "stdout";
@@ -24,6 +26,8 @@ pub const STDOUT: &str = "stdout";
 pub struct Output {
     name: String,
     encoder: Encoder,
+    /// What keeps everything.
+    recording: Option<Rc<RefCell<Recording>>>,
     /// What writes.
     pub writer: Writer,
 }
@@ -31,7 +35,19 @@ pub struct Output {
 impl Output {
     /// An output in this encoding, with a name for messages.
     pub fn new(name: String, encoding: Encoding, destination: Destination) -> Self {
-        Output { name, encoder: Encoder::new(encoding), writer: Writer::new(destination) }
+        let writer = Writer::new(destination);
+        Output { name, encoder: Encoder::new(encoding), recording: None, writer }
+    }
+
+    /// Has everything kept that passes.
+    pub fn recorded_by(mut self, recording: Option<Rc<RefCell<Recording>>>) -> Self {
+        self.recording = recording;
+        self
+    }
+
+    /// What keeps everything.
+    pub fn recording(&self) -> Option<RefMut<'_, Recording>> {
+        self.recording.as_ref().map(|recording| recording.borrow_mut())
     }
 
     /// What an error of the writer means.
@@ -48,12 +64,15 @@ impl Output {
     }
 
     /// Whether records are asked for, so that they are worth making.
-    pub fn writes_records(&self) -> bool {
-        self.encoder.writes_records()
+    pub fn wants_records(&self) -> bool {
+        self.encoder.writes_records() || self.recording.is_some()
     }
 
     /// Writes a record, if records are asked for.
     pub fn record(&mut self, record: &Record) {
+        if let Some(mut recording) = self.recording() {
+            recording.record(record);
+        }
         if self.encoder.writes_records() {
             self.encoder.record(&mut self.writer.buffer, record, SystemTime::now());
         }
@@ -64,7 +83,7 @@ impl Output {
         self.writer.may_soon_take_large()
             && inbox
                 .message_kind()
-                .is_some_and(|kind| self.encoder.verbatim(kind).is_some() && inbox.is_large(kind))
+                .is_some_and(|kind| self.verbatim(kind).is_some() && inbox.is_large(kind))
     }
 
     /// Makes an end of a message that will not go on: of what was not to be written in part,
@@ -74,7 +93,15 @@ impl Output {
         self.encoder.break_off(&mut self.writer.buffer);
     }
 
+    /// What ends a message of this kind, if it is written as it is and nobody else looks at it.
+    fn verbatim(&self, kind: Kind) -> Option<Option<u8>> {
+        self.encoder.verbatim(kind).filter(|_| !self.recording().is_some_and(|kept| kept.goes_on()))
+    }
+
     fn piece(&mut self, piece: Piece) {
+        if let Some(mut recording) = self.recording() {
+            recording.message(Side::Peer, piece);
+        }
         if let Some(end) = self.encoder.verbatim(piece.kind) {
             return self.writer.put(&[piece.payload], end.filter(|_| piece.last));
         }
@@ -114,8 +141,7 @@ impl Receiver {
         ending.heard(now);
         if self.streaming {
             output.piece(Piece { first: false, ..piece });
-        } else if let Some(end) = output.encoder.verbatim(piece.kind).filter(|_| !self.needs_whole)
-        {
+        } else if let Some(end) = output.verbatim(piece.kind).filter(|_| !self.needs_whole) {
             return self.put(piece, end, ending, output, now);
         } else {
             self.hold(piece, ending, output, now);
@@ -161,7 +187,7 @@ impl Receiver {
         let most = ending.unseen();
         if most > 0
             && let Some(kind) = inbox.message_kind()
-            && let Some(end) = output.encoder.verbatim(kind)
+            && let Some(end) = output.verbatim(kind)
         {
             let batch = inbox.batch(kind, end, most, &mut output.writer.buffer);
             self.received_unseen(batch, ending, now);

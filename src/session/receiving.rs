@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{ROUND, Session, Stats};
+use super::{ROUND, RoundTrip, Session, Stats};
 use crate::output::encode::Piece;
 use crate::record::{self, Record, Side};
 use crate::wire::{Event, opcode};
@@ -70,18 +70,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                     } else {
                         self.unanswered_ping = Some(payload.to_vec());
                     }
-                    if self.output.writes_records() && !mute {
+                    if self.output.wants_records() && !mute {
                         let base64 = record::base64(payload);
                         self.output.record(&Record::Ping { from: Side::Peer, base64 });
                     }
                 }
                 Event::Pong(payload) => {
                     let payload = &bytes[payload];
-                    let took = self.keepalive.as_mut().and_then(|k| k.pong(payload, now));
+                    let kept = self.keepalive.as_mut().and_then(|k| k.pong(payload, now));
+                    let took = kept.or_else(|| self.pings.pong(payload, now));
                     if let Some(took) = took {
                         self.stats.round_trip(took);
                     }
-                    if self.output.writes_records() && !mute {
+                    if let (None, Some(took), Some(tell)) = (kept, took, &self.round_trips) {
+                        // Whoever wanted to know may be gone.
+                        let _ = tell.send(RoundTrip { payload: payload.to_vec(), took });
+                    }
+                    if self.output.wants_records() && !mute {
                         let base64 = record::base64(payload);
                         let rtt_us = took.map(|took| took.as_micros() as u64);
                         self.output.record(&Record::Pong { from: Side::Peer, base64, rtt_us });

@@ -1,14 +1,19 @@
 //! Bytes out: input becomes frames, as far as there is room for them, and what has left is noted.
 
+use std::cell::RefMut;
 use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::by_hand::ByHand;
-use super::{ROUND, Session, Stats, outbox};
+use super::{ROUND, Recording, Session, Stats, outbox};
 use crate::failure::Failure;
 use crate::input::Outgoing;
 use crate::input::reader::{Block, ReadError, Reader};
+use crate::output::encode::Piece;
+use crate::output::frames::made_by_hand;
+use crate::policy::pings::Pings;
+use crate::record::{self, Record, Side};
 use crate::wire::{Close, Kind, RawFrame, opcode};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
@@ -40,10 +45,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 outbox: &mut self.link.outbox,
                 by_hand: &mut self.by_hand,
                 stats: &self.stats,
+                pings: &mut self.pings,
+                recording: self.output.recording(),
                 close: None,
             };
             let result = self.feed.push(block.bytes(), block.end, &mut sender);
-            let close = sender.close;
+            let close = sender.close.take();
+            drop(sender);
             taken += block.bytes().len() as u64;
             let was_full = block.is_full();
             if let Some(reader) = &mut self.reader {
@@ -82,6 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             keepalive.ping_left(Instant::now());
         }
         self.by_hand.wrote(written);
+        self.pings.written(written, Instant::now());
         self.close_moved(written);
         if self.link.outbox.has_room_for_control()
             && let Some(payload) = self.unanswered_ping.take()
@@ -96,6 +105,8 @@ struct Sender<'a> {
     outbox: &'a mut outbox::Outbox,
     by_hand: &'a mut ByHand,
     stats: &'a Stats,
+    pings: &'a mut Pings,
+    recording: Option<RefMut<'a, Recording>>,
     close: Option<Option<Close>>,
 }
 
@@ -103,18 +114,33 @@ impl Outgoing for Sender<'_> {
     fn data(&mut self, kind: Kind, payload: &[u8], first: bool, last: bool) {
         Stats::add(&self.stats.bytes_out, payload.len() as u64);
         Stats::add(&self.stats.messages_out, u64::from(last));
+        if let Some(recording) = &mut self.recording {
+            recording.message(Side::Us, Piece { kind, payload, first, last });
+        }
         self.outbox.data(kind, payload, first, last);
     }
 
     fn ping(&mut self, payload: &[u8]) {
+        if let Some(recording) = &mut self.recording {
+            let base64 = record::base64(payload);
+            recording.record(&Record::Ping { from: Side::Us, base64 });
+        }
         self.outbox.control(opcode::PING, payload);
+        self.pings.asked(payload, self.outbox.added());
     }
 
     fn pong(&mut self, payload: &[u8]) {
+        if let Some(recording) = &mut self.recording {
+            let base64 = record::base64(payload);
+            recording.record(&Record::Pong { from: Side::Us, base64, rtt_us: None });
+        }
         self.outbox.control(opcode::PONG, payload);
     }
 
     fn frame(&mut self, frame: &RawFrame) {
+        if let Some(recording) = &mut self.recording {
+            recording.record(&made_by_hand(frame));
+        }
         self.outbox.raw(frame);
         self.by_hand.queued(self.outbox.added());
     }

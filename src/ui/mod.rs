@@ -2,9 +2,12 @@
 //! on a line that begins with our own text.
 
 mod closing;
+mod console;
 mod opening;
 mod password;
 mod progress;
+mod prompt;
+mod raw;
 mod statistics;
 mod write_out;
 
@@ -12,10 +15,13 @@ use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 pub use closing::{closing_line, signal_name};
+pub use console::Console;
 pub use opening::header_name;
 use opening::{answered, asked, push_headers, way};
 pub use password::{NoPassword, ask_password};
 pub use progress::{Counts, show_progress};
+pub use prompt::{Ask, PROMPT, PromptOptions, Typist, start_prompt};
+pub use raw::{part_with, restore, restore_terminal};
 pub use statistics::{on_the_wire, statistics};
 pub use write_out::{Facts, WriteOut};
 

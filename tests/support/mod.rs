@@ -4,6 +4,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
+mod dialogue;
 mod frame;
 mod front;
 mod nobody;
@@ -13,6 +14,7 @@ mod run;
 mod terminal;
 mod two;
 
+pub use dialogue::{Dialogue, Setting};
 pub use frame::{
     BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, binary, close, close_without_code, frame,
     header, ping, pong, text,

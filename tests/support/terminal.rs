@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 
 pub struct Terminal {
     master: File,
@@ -28,6 +29,14 @@ impl Terminal {
         Terminal { master: File::from(master), slave }
     }
 
+    pub fn resize(&self, rows: u16, columns: u16) {
+        resize(&self.master, rows, columns);
+    }
+
+    pub fn modes(&self) -> Termios {
+        tcgetattr(&self.master).expect("its modes")
+    }
+
     /// The end for the program.
     pub fn stdio(&self) -> Stdio {
         self.slave.try_clone().expect("a copy of the terminal").into()
@@ -38,4 +47,10 @@ impl Terminal {
     pub fn into_master(self) -> File {
         self.master
     }
+}
+
+/// Gives a terminal another size; who reads it is told.
+pub fn resize(master: &File, rows: u16, columns: u16) {
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(master, size).expect("a size");
 }
