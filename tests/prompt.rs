@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::Signal;
 use support::{
     BINARY, CLOSE, Dialogue, PING, Peer, Setting, TEXT, binary, close, frame, pong, run, text,
 };
@@ -447,4 +448,17 @@ fn what_is_no_text_is_not_the_end() {
     dialogue.type_in("\x04");
     assert_eq!(dialogue.end(), 0);
     assert_eq!(peer.seen().texts(), ["all the same"]);
+}
+
+#[test]
+fn a_signal_that_ends_it_at_once_leaves_the_terminal_as_it_was() {
+    for (signal, code) in [(Signal::HUP, 129), (Signal::QUIT, 131), (Signal::TERM, 143)] {
+        let (home, peer) = (Home::new(), echo());
+        let mut dialogue = home.connect(&peer.url(), &[]);
+        dialogue.type_in("half a line");
+        dialogue.wait_for_end("> half a line");
+        dialogue.signal(signal);
+        assert_eq!(dialogue.end(), code);
+        peer.seen();
+    }
 }

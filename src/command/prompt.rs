@@ -10,16 +10,19 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use rustix::termios::tcgetpgrp;
+use signal_hook::consts::{SIGHUP, SIGQUIT};
+use signal_hook::low_level::emulate_default_handler;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::stderr::Stderr;
 use crate::cli::{PipeArgs, PromptArgs};
-use crate::failure::Failure;
+use crate::failure::{Failure, root_cause};
 use crate::input::Framing;
 use crate::input::reader::Origin;
 use crate::output::escape::one_line;
 use crate::session::{Recording, RoundTrip, Stats};
-use crate::ui::{Ask, Console, PromptOptions, Typist, start_prompt, statistics};
+use crate::ui::{Ask, Console, PromptOptions, Typist, restore_terminal, start_prompt, statistics};
 
 /// Terminals that cannot do more than print.
 const SIMPLE: [&str; 4] = ["", "dumb", "cons25", "emacs"];
@@ -75,7 +78,8 @@ impl Prompt {
         let typist = start_prompt(self.options, &self.console).context("cannot show a prompt")?;
         let Typist { lines, taken, asks } = typist;
         let (round_trips, heard) = mpsc::unbounded_channel();
-        let asks = Asks { asks, heard, round_trips, recording: self.recording };
+        let deadly = Deadly::new().context("cannot listen for signals")?;
+        let asks = Asks { asks, heard, round_trips, recording: self.recording, deadly };
         Ok((("the prompt".to_owned(), Origin::Made { blocks: lines, spent: taken }), asks))
     }
 }
@@ -88,6 +92,28 @@ pub struct Asks {
     /// For the session, which tells of round trips.
     pub round_trips: mpsc::UnboundedSender<RoundTrip>,
     recording: Rc<RefCell<Recording>>,
+    deadly: Deadly,
+}
+
+/// Signals that end the process at once, but not before the terminal is as it was.
+#[derive(Debug)]
+struct Deadly {
+    hangup: Signal,
+    quit: Signal,
+}
+
+impl Deadly {
+    fn new() -> io::Result<Self> {
+        let (hangup, quit) = (signal(SignalKind::hangup())?, signal(SignalKind::quit())?);
+        Ok(Deadly { hangup, quit })
+    }
+
+    async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.hangup.recv() => SIGHUP,
+            _ = self.quit.recv() => SIGQUIT,
+        }
+    }
 }
 
 impl Asks {
@@ -100,7 +126,12 @@ impl Asks {
                     Ask::Save(path) => self.save(path).await,
                 },
                 Some(round_trip) = self.heard.recv() => answered(&round_trip),
-                else => std::future::pending().await,
+                signal = self.deadly.next() => {
+                    restore_terminal();
+                    // It fails only for a signal that there is not.
+                    let _ = emulate_default_handler(signal);
+                    String::new()
+                }
             };
             stderr.say(&said);
         }
@@ -116,7 +147,7 @@ impl Asks {
                 let why = why.map(|why| format!("; {}", one_line(&why))).unwrap_or_default();
                 format!("* {name}: {records} records{why}\n")
             }
-            Ok(Err(error)) => format!("* {name}: {}\n", one_line(&error.to_string())),
+            Ok(Err(error)) => format!("* {name}: {}\n", one_line(&root_cause(&error))),
             // The process is about to end.
             Err(_) => String::new(),
         }
@@ -130,8 +161,10 @@ fn figures(stats: &Stats) -> String {
 }
 
 fn answered(RoundTrip { payload, took }: &RoundTrip) -> String {
-    let millis = took.as_secs_f64() * 1000.0;
     let text = String::from_utf8_lossy(payload);
     let shown = if text.is_empty() { String::new() } else { format!(" \"{}\"", one_line(&text)) };
-    format!("< pong{shown} after {millis:.2} ms\n")
+    match took {
+        Some(took) => format!("< pong{shown} after {:.2} ms\n", took.as_secs_f64() * 1000.0),
+        None => format!("< pong{shown}\n"),
+    }
 }

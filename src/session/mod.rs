@@ -92,7 +92,7 @@ pub struct Session<'a, S> {
     by_hand: ByHand,
     /// The Pings that were asked for.
     pings: Pings,
-    /// Who wants to know how long those took.
+    /// Who wants to know of their answers, and of Pongs that nobody asked for.
     round_trips: Option<mpsc::UnboundedSender<RoundTrip>>,
     /// The payload of the latest Ping that could not be answered yet (RFC 6455 section 5.5.3).
     unanswered_ping: Option<Vec<u8>>,
@@ -129,17 +129,17 @@ pub struct Ends<'a> {
     pub stats: Rc<Stats>,
     /// What looks at the frames.
     pub trace: Option<Box<Trace>>,
-    /// Who wants to know of the answers to Pings that the input asked for.
+    /// Who wants to know of Pongs that are not keepalive's.
     pub round_trips: Option<mpsc::UnboundedSender<RoundTrip>>,
 }
 
-/// The answer to a Ping that the input asked for.
+/// A Pong that is not one of keepalive's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoundTrip {
-    /// What both carried.
+    /// What it carried.
     pub payload: Vec<u8>,
-    /// From when the Ping left to when the Pong came.
-    pub took: Duration,
+    /// The time since that Ping left which the input asked for, if it answers one.
+    pub took: Option<Duration>,
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {

@@ -82,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                     if let Some(took) = took {
                         self.stats.round_trip(took);
                     }
-                    if let (None, Some(took), Some(tell)) = (kept, took, &self.round_trips) {
+                    if let (None, Some(tell)) = (kept, &self.round_trips) {
                         // Whoever wanted to know may be gone.
                         let _ = tell.send(RoundTrip { payload: payload.to_vec(), took });
                     }

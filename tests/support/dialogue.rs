@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{Termios, tcgetattr};
 
 use super::terminal::resize;
@@ -75,6 +76,10 @@ impl Dialogue {
     /// Pastes as a terminal does.
     pub fn paste(&mut self, text: &str) {
         self.type_in(&format!("\x1b[200~{}\x1b[201~", text.replace('\n', "\r")));
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the program still runs");
     }
 
     pub fn resize(&mut self, columns: u16) {
