@@ -21,6 +21,9 @@ const BUFFER: usize = 384 * 1024;
 /// Bytes that there is room for in a read, at least. Of a message that misses more, only the rest is
 /// read, so that the next one begins at the front of the buffer and need not be moved there.
 const READ: usize = 128 * 1024;
+/// Bytes that are moved at a time when somebody looks at them: what is told of tiny frames is a hundred
+/// times as long as they are.
+const TRACED: usize = 16 * 1024;
 
 /// One open connection, seen as frames.
 #[derive(Debug)]
@@ -276,7 +279,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     fn poll_write(&mut self, cx: &mut Context, moved: &mut Moved) {
         while !self.write_failed && !self.outbox.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(cx, self.outbox.pending()) {
+            let pending = self.outbox.pending();
+            let pending = &pending[..pending.len().min(self.at_a_time())];
+            match Pin::new(&mut self.stream).poll_write(cx, pending) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(written)) if written > 0 => {
                     if let Some(trace) = &mut self.trace {
@@ -285,6 +290,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                     self.outbox.advance(written);
                     self.unflushed = true;
                     moved.wrote = true;
+                    if self.trace.is_some() && !self.outbox.is_empty() {
+                        // What is told of it may need room first.
+                        return;
+                    }
                 }
                 // Reading goes on: what the peer said before is still to come.
                 Poll::Ready(_) => {
@@ -305,9 +314,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         }
     }
 
+    /// Bytes that are moved at a time.
+    fn at_a_time(&self) -> usize {
+        if self.trace.is_some() { TRACED } else { usize::MAX }
+    }
+
     fn poll_read(&mut self, cx: &mut Context, moved: &mut Moved) {
+        let most = self.at_a_time();
         let inbox = &mut self.inbox;
-        let mut space = ReadBuf::new(inbox.room());
+        let room = inbox.room();
+        let most = room.len().min(most);
+        let mut space = ReadBuf::new(&mut room[..most]);
         moved.read = match Pin::new(&mut self.stream).poll_read(cx, &mut space) {
             Poll::Pending => None,
             Poll::Ready(Ok(())) if space.filled().is_empty() => {
