@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod closing;
+mod conversation;
 mod deflation;
 mod echo;
 mod inflation;
@@ -27,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
+pub use conversation::{Conversation, Heard};
 pub use echo::{Echo, Spare};
 pub use interrupt::{Interrupt, Interrupts};
 pub use output::{Output, STDOUT};
