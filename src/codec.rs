@@ -27,6 +27,17 @@ pub struct BadEncoding {
     pub what: &'static str,
 }
 
+/// Decodes hexadecimal digits.
+///
+/// # Errors
+/// The first byte that cannot stand where it stands.
+pub fn decode_hex(encoded: &str) -> Result<Vec<u8>, BadEncoding> {
+    let (mut decoding, mut bytes) = (Decoding::new(Codec::Hex), Vec::new());
+    decoding.push(encoded.as_bytes(), &mut bytes)?;
+    decoding.finish(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Decodes one message after the other. ASCII white space between the digits has no meaning.
 #[derive(Clone, Debug)]
 pub struct Decoding {

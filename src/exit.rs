@@ -279,6 +279,16 @@ impl Closure {
         }
     }
 
+    /// The reason that came with it: the peer's, if it closed or answered.
+    pub fn reason(&self) -> &str {
+        match self {
+            Closure::ByPeer(close) | Closure::ByUs { answer: Answer::Close(close), .. } => {
+                &close.reason
+            }
+            _ => "",
+        }
+    }
+
     /// Whether both Closes were exchanged.
     pub fn is_clean(&self) -> bool {
         matches!(self, Closure::ByPeer(_) | Closure::ByUs { answer: Answer::Close(_), .. })

@@ -15,6 +15,8 @@
 //! | [`input`], [`output`] | pure but for the ways in and out: bytes to messages, messages to bytes |
 //! | [`codec`] | pure: bytes as hex and base64 |
 //! | [`record`] | pure: the one record schema, both ways |
+//! | [`scenario`] | pure: a file of records as what to send and what to expect |
+//! | [`duration`] | pure: durations as they are typed |
 //! | [`descriptor`] | reads and writes that never wait, on descriptors shared with other programs |
 //! | [`wire`] | pure: RFC 6455 frames, close codes, UTF-8 across fragments, permessage-deflate |
 //! | [`figures`] | pure: what a session has counted, as numbers |
@@ -50,6 +52,7 @@ pub mod cli;
 pub mod codec;
 pub mod command;
 pub mod descriptor;
+pub mod duration;
 pub mod exit;
 pub mod failure;
 pub mod figures;
@@ -59,6 +62,7 @@ pub mod net;
 pub mod output;
 pub mod policy;
 pub mod record;
+pub mod scenario;
 pub mod session;
 pub mod ui;
 pub mod wire;

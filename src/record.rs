@@ -10,7 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::codec::Decoding;
+use crate::codec;
 use crate::wire::close::{self, ABNORMAL, Close, MAX_REASON, NO_CODE};
 use crate::wire::{Kind, MAX_CONTROL_PAYLOAD, RawFrame};
 
@@ -330,13 +330,8 @@ fn payload(record: &Incoming) -> Result<Option<(Kind, Vec<u8>)>, RecordError> {
 }
 
 fn decode_hex(encoded: &str) -> Result<Vec<u8>, RecordError> {
-    let mut decoding = Decoding::hex();
-    let mut bytes = Vec::new();
-    decoding
-        .push(encoded.as_bytes(), &mut bytes)
-        .and_then(|()| decoding.finish(&mut bytes))
-        .map_err(|error| wrong(format!("hex: {} at byte {}", error.what, error.byte)))?;
-    Ok(bytes)
+    codec::decode_hex(encoded)
+        .map_err(|error| wrong(format!("hex: {} at byte {}", error.what, error.byte)))
 }
 
 fn message(record: Incoming) -> Result<Command, RecordError> {
@@ -389,7 +384,7 @@ fn close_command(record: Incoming) -> Result<Command, RecordError> {
 }
 
 /// Valid JSON without its insignificant white space; order, digits and escapes stay as they are.
-fn compact(json: &str) -> String {
+pub fn compact(json: &str) -> String {
     let (mut in_string, mut escaped) = (false, false);
     json.chars()
         .filter(|c| {

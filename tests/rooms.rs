@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 /// The rooms, lowest first; a room imports from itself and from lower floors, so that there are no
 /// circles.
 const FLOORS: &[&[&str]] = &[
-    &["wire", "codec", "descriptor", "figures"],
+    &["wire", "codec", "descriptor", "duration", "figures"],
     &["record"],
     &["input", "output", "policy"],
     &["handshake"],
     &["failure"],
     &["exit"],
+    &["scenario"],
     &["cli", "session", "net", "ui"],
     &["command"],
 ];
@@ -29,6 +30,8 @@ const PURE: &[&str] = &[
     "handshake",
     "failure",
     "exit",
+    "duration",
+    "scenario",
 ];
 const WAYS: &[&str] =
     &["input/reader.rs", "output/pipe.rs", "output/thread.rs", "output/writer.rs"];

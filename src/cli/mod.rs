@@ -36,7 +36,7 @@ pub use network::NetworkArgs;
 pub use output::OutputArgs;
 pub use prompt::PromptArgs;
 pub use proxy::ProxyArgs;
-pub use request::RequestArgs;
+pub use request::{OpeningArgs, RequestArgs};
 pub use retry::RetryArgs;
 pub use tls::TlsArgs;
 

@@ -18,6 +18,20 @@ pub struct RequestArgs {
     #[arg(value_parser = secret)]
     pub url: Secret,
 
+    /// What to ask for, and the way.
+    #[command(flatten)]
+    pub opening: OpeningArgs,
+
+    /// Write the cookies that are known at the end to a file, which -b reads; - is stdout
+    ///
+    /// Example: wspipe listen -b jar.txt -c jar.txt ws://localhost:9000/
+    #[arg(short = 'c', long, value_name = "FILE", help_heading = "Request")]
+    pub cookie_jar: Option<PathBuf>,
+}
+
+/// What to ask for, and the way.
+#[derive(Args, Debug)]
+pub struct OpeningArgs {
     /// Send a request header, as in curl: 'Name: value'; 'Name:' takes one away, 'Name;' sends an
     /// empty one. May be repeated
     ///
@@ -111,12 +125,6 @@ pub struct RequestArgs {
         value_parser = secret
     )]
     pub cookies: Vec<Secret>,
-
-    /// Write the cookies that are known at the end to a file, which -b reads; - is stdout
-    ///
-    /// Example: wspipe listen -b jar.txt -c jar.txt ws://localhost:9000/
-    #[arg(short = 'c', long, value_name = "FILE", help_heading = "Request")]
-    pub cookie_jar: Option<PathBuf>,
 
     /// Go where the server says that it is: follow redirects (301, 302, 303, 307, 308)
     ///

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::request::is_cookies;
-use crate::cli::RequestArgs;
+use crate::cli::OpeningArgs;
 use crate::failure::Failure;
 use crate::handshake::{Jar, Location, Secret, Target};
 
@@ -20,16 +20,19 @@ pub struct Cookies {
 }
 
 impl Cookies {
-    /// Reads the files of `-b`.
+    /// Reads the files of `-b`; `file` is that of `-c`.
     ///
     /// # Errors
     /// One that cannot be read, or has something else than cookies.
-    pub fn of(arguments: &RequestArgs, target: Option<&Target>) -> Result<Cookies, Failure> {
+    pub fn of(
+        arguments: &OpeningArgs,
+        file: Option<PathBuf>,
+        target: Option<&Target>,
+    ) -> Result<Cookies, Failure> {
         let location = match target {
             Some(Target::Server(location)) => Some(location),
             _ => None,
         };
-        let file = arguments.cookie_jar.clone();
         let given = arguments.cookies.iter().map(|Secret(given)| given.as_str());
         let files: Vec<_> = given.filter(|given| !is_cookies(given)).collect();
         let mut jar = (file.is_some() || !files.is_empty()).then(Jar::default);

@@ -225,7 +225,8 @@ fn assemble(
         settings.max_message = Some(length_limit(settings.max_message));
     }
     let target = Target::parse(&request.url.0);
-    let cookies = Cookies::of(&request, target.as_ref().ok())?;
+    let cookies = Cookies::of(&request.opening, request.cookie_jar, target.as_ref().ok())?;
+    let request = request.opening;
     let retry = request.retry.rules();
     let logins = [request.user.as_ref(), request.proxy.proxy_user.as_ref()];
     let has_asked = logins.into_iter().flatten().any(|login| login.password.is_none());

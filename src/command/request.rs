@@ -8,7 +8,7 @@ use hyper::header::{HeaderValue, SEC_WEBSOCKET_EXTENSIONS};
 use super::login::complete;
 use super::plan::limit;
 use super::trust::{proxy_tls_options, tls_options};
-use crate::cli::{ProxyArgs, RequestArgs};
+use crate::cli::{OpeningArgs, ProxyArgs};
 use crate::failure::Failure;
 use crate::handshake::{HeaderLine, Netrc, Proxies, Redirects, Request, Secret};
 use crate::net::{How, Http, Limits};
@@ -20,7 +20,7 @@ const MAX_HEADERS: usize = 1000;
 ///
 /// # Errors
 /// What cannot be obeyed, or read.
-pub fn how(arguments: RequestArgs) -> Result<How, Failure> {
+pub fn how(arguments: OpeningArgs) -> Result<How, Failure> {
     let headers = header_lines("-H", &arguments.headers)?;
     let is_extensions = |line: &HeaderLine| *line.name() == SEC_WEBSOCKET_EXTENSIONS;
     if arguments.compress.is_some() && headers.iter().any(is_extensions) {

@@ -1,0 +1,316 @@
+//! One expectation, and whether what came is what it says.
+
+use std::borrow::Cow;
+
+use regex::bytes::Regex;
+
+use super::Content;
+use super::template::{Style, Template, Values};
+use crate::difference::difference;
+use crate::exit::Closure;
+use crate::jq::Filter;
+use crate::output::escape::{Layout, bytes};
+use crate::wire::Kind;
+use crate::wire::close::{ABNORMAL, NO_CODE, meaning};
+
+/// Characters of a message that are shown.
+const SHOWN: usize = 200;
+
+/// What kind of thing is awaited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Awaited {
+    /// A message.
+    #[default]
+    Message,
+    /// A Ping.
+    Ping,
+    /// A Pong.
+    Pong,
+    /// A Close, or the loss of the connection.
+    Close,
+}
+
+/// What is to come. What is not named does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct Expectation {
+    /// What kind of thing.
+    pub awaited: Awaited,
+    /// All of a message, or of what a Ping or Pong carries.
+    pub content: Option<Content>,
+    /// Text or binary.
+    pub kind: Option<Kind>,
+    /// Matches somewhere in the message.
+    pub regex: Option<Pattern>,
+    /// Its last result is neither false nor null.
+    pub jq: Option<Query>,
+    /// Bytes of the message.
+    pub length: Option<u64>,
+    /// The close code.
+    pub code: Option<u16>,
+    /// The reason of the Close.
+    pub reason: Option<String>,
+    /// Whether other messages may come before.
+    pub skip: bool,
+    /// What is kept of the message, by name.
+    pub captures: Vec<(String, Query)>,
+}
+
+/// Something that came.
+#[derive(Clone, Copy, Debug)]
+pub enum Came<'a> {
+    /// A message.
+    Message(Kind, &'a [u8]),
+    /// A Ping.
+    Ping(&'a [u8]),
+    /// A Pong.
+    Pong(&'a [u8]),
+    /// The end of the connection.
+    End(&'a Closure),
+}
+
+/// Whether something is what was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// It is; this was captured, as JSON.
+    Met(Vec<(String, String)>),
+    /// It is not; why, in lines.
+    Unmet(Vec<String>),
+    /// It is nothing that this is about.
+    Passed,
+}
+
+/// A regular expression, with names in it.
+#[derive(Clone, Debug)]
+pub struct Pattern(Template, Option<Regex>);
+
+/// A jq filter, with names in it.
+#[derive(Clone, Debug)]
+pub struct Query(Template, Option<Filter>);
+
+impl Pattern {
+    /// Reads it, as far as it can be read without what its names stand for.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn new(template: Template) -> Result<Pattern, String> {
+        let source = template.expand(&Values::default(), Style::Regex);
+        let regex = Regex::new(&source).map_err(|error| last_line(&error.to_string()))?;
+        let is_fixed = template.names().next().is_none();
+        Ok(Pattern(template, is_fixed.then_some(regex)))
+    }
+
+    /// How it is written.
+    pub fn source(&self) -> String {
+        self.0.source()
+    }
+
+    fn judge(&self, message: &[u8], values: &Values) -> Option<String> {
+        let source = self.0.expand(values, Style::Regex);
+        let regex = match &self.1 {
+            Some(regex) => Cow::Borrowed(regex),
+            None => match Regex::new(&source) {
+                Ok(regex) => Cow::Owned(regex),
+                Err(error) => return Some(format!("regex: {}", last_line(&error.to_string()))),
+            },
+        };
+        let matches = regex.is_match(message);
+        (!matches).then(|| format!("regex {source:?} matches nothing in it"))
+    }
+}
+
+/// The last line of an error, which says what; the others draw where.
+fn last_line(error: &str) -> String {
+    error.lines().last().unwrap_or(error).trim_start_matches("error: ").to_owned()
+}
+
+impl Query {
+    /// Reads it, as far as it can be read without what its names stand for.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn new(template: Template) -> Result<Query, String> {
+        let mut anything = Values::default();
+        let names: Vec<_> = template.names().collect();
+        // A number may stand alone and between quotes.
+        names.into_iter().for_each(|name| anything.set(name, "0".into()));
+        let source = template.expand(&anything, Style::Quoted);
+        let filter = Filter::parse(&source, &[]).map_err(|fault| fault.to_string())?;
+        let is_fixed = template.names().next().is_none();
+        Ok(Query(template, is_fixed.then_some(filter)))
+    }
+
+    /// How it is written.
+    pub fn source(&self) -> String {
+        self.0.source()
+    }
+
+    /// The last result on a message, as JSON.
+    fn last(&self, message: &[u8], values: &Values) -> Result<Option<String>, String> {
+        let filter = match &self.1 {
+            Some(filter) => filter.clone(),
+            None => {
+                let source = self.0.expand(values, Style::Quoted);
+                Filter::parse(&source, &[]).map_err(|fault| fault.to_string())?
+            }
+        };
+        filter.last(message, &[]).map_err(|failed| failed.to_string())
+    }
+
+    fn judge(&self, message: &[u8], values: &Values) -> Option<String> {
+        let source = self.0.expand(values, Style::Quoted);
+        match self.last(message, values) {
+            Ok(Some(result)) if result != "false" && result != "null" => None,
+            Ok(Some(result)) => Some(format!("jq {source:?} gives {result}")),
+            Ok(None) => Some(format!("jq {source:?} gives nothing")),
+            Err(why) => Some(format!("jq {source:?}: {why}")),
+        }
+    }
+}
+
+impl Expectation {
+    /// Whether something that came is it.
+    pub fn judge(&self, came: Came, values: &Values) -> Judged {
+        let why = match (self.awaited, came) {
+            (Awaited::Message, Came::Message(kind, payload)) => {
+                return self.judge_message(kind, payload, values);
+            }
+            (Awaited::Ping, Came::Ping(payload)) | (Awaited::Pong, Came::Pong(payload)) => {
+                self.content.as_ref().and_then(|content| differs(&content.payload(values), payload))
+            }
+            (Awaited::Close, Came::End(closure)) => self.judge_end(closure),
+            (_, Came::Ping(_) | Came::Pong(_)) => return Judged::Passed,
+            (_, Came::End(_)) => Some("the connection ended instead".into()),
+            (_, Came::Message(..)) => Some("a message came instead".into()),
+        };
+        match why {
+            None => Judged::Met(Vec::new()),
+            Some(why) => Judged::Unmet(vec![why]),
+        }
+    }
+
+    fn judge_message(&self, kind: Kind, payload: &[u8], values: &Values) -> Judged {
+        let mut why = Vec::new();
+        if let Some(expected) = self.kind.filter(|expected| *expected != kind) {
+            why.push(format!("it is {}, not {}", kind.name(), expected.name()));
+        }
+        if let Some(length) = self.length.filter(|length| *length != payload.len() as u64) {
+            why.push(format!("it has {} bytes, not {length}", payload.len()));
+        }
+        why.extend(self.content.as_ref().and_then(|content| unlike(content, payload, values)));
+        why.extend(self.regex.as_ref().and_then(|regex| regex.judge(payload, values)));
+        why.extend(self.jq.as_ref().and_then(|query| query.judge(payload, values)));
+        if !why.is_empty() {
+            return Judged::Unmet(why);
+        }
+        let mut captured = Vec::new();
+        for (name, query) in &self.captures {
+            match query.last(payload, values) {
+                Ok(Some(json)) => captured.push((name.clone(), json)),
+                Ok(None) => why.push(format!("there is nothing to capture as {name}")),
+                Err(error) => why.push(format!("cannot capture {name}: {error}")),
+            }
+        }
+        if why.is_empty() { Judged::Met(captured) } else { Judged::Unmet(why) }
+    }
+
+    fn judge_end(&self, closure: &Closure) -> Option<String> {
+        let code = closure.close_code();
+        if let Some(expected) = self.code.filter(|expected| *expected != code) {
+            return Some(format!(
+                "the close code is {code} ({}), not {expected} ({})",
+                meaning(code),
+                meaning(expected)
+            ));
+        }
+        if self.code.is_none() && code == ABNORMAL {
+            return Some("the connection was lost without a Close".into());
+        }
+        let reason = closure.reason();
+        let expected = self.reason.as_deref().filter(|_| code != NO_CODE && code != ABNORMAL)?;
+        (expected != reason).then(|| format!("the reason is {reason:?}, not {expected:?}"))
+    }
+}
+
+/// What is wrong with a message that is to be this.
+fn unlike(content: &Content, payload: &[u8], values: &Values) -> Option<String> {
+    let expected = content.payload(values);
+    if let Content::Json(_) = content {
+        let parse = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).ok();
+        if parse(&expected).is_some_and(|expected| Some(expected) == parse(payload)) {
+            return None;
+        }
+    }
+    differs(&expected, payload)
+}
+
+/// What is different between two payloads, if anything is.
+fn differs(expected: &[u8], got: &[u8]) -> Option<String> {
+    if expected == got {
+        return None;
+    }
+    Some(match (std::str::from_utf8(expected), std::str::from_utf8(got)) {
+        (Ok(expected), Ok(got)) => difference(expected, got),
+        _ => {
+            let at = expected.iter().zip(got).take_while(|(a, b)| a == b).count();
+            let from = at.saturating_sub(8);
+            let piece = |bytes: &[u8]| {
+                let end = bytes.len().min(from + 24);
+                let hex = bytes[from.min(end)..end].iter().map(|byte| format!(" {byte:02x}"));
+                let (before, after) =
+                    (if from > 0 { " …" } else { "" }, if end < bytes.len() { " …" } else { "" });
+                format!("{before}{}{after} ({} bytes)", hex.collect::<String>(), bytes.len())
+            };
+            format!(
+                "they differ at byte {}\n-{}\n+{}",
+                at + 1,
+                piece(expected),
+                piece(got)
+            )
+        }
+    })
+}
+
+impl Came<'_> {
+    /// What came, in one line.
+    pub fn describe(self) -> String {
+        match self {
+            Came::Message(Kind::Text, payload) => format!("text {}", shown(payload)),
+            Came::Message(Kind::Binary, payload) => {
+                let most = payload.len().min(SHOWN / 8);
+                let hex: String = payload[..most].iter().map(|b| format!(" {b:02x}")).collect();
+                let more = if most < payload.len() { " …" } else { "" };
+                format!("binary, {} bytes:{hex}{more}", payload.len())
+            }
+            Came::Ping(payload) => format!("ping {}", shown(payload)),
+            Came::Pong(payload) => format!("pong {}", shown(payload)),
+            Came::End(closure) => ended(closure),
+        }
+    }
+}
+
+/// How a connection ended, in words.
+pub fn ended(closure: &Closure) -> String {
+    let (code, reason) = (closure.close_code(), closure.reason());
+    let reason = if reason.is_empty() { String::new() } else { format!(" {}", shown(reason.as_bytes())) };
+    match closure {
+        Closure::Lost(why) => format!("the connection was lost ({why})"),
+        Closure::Violated(violation) => format!("the peer broke the protocol: {violation}"),
+        _ if code == ABNORMAL => "the connection was lost before the peer's Close came".into(),
+        _ => format!("closed by peer: {code} {}{reason}", meaning(code)),
+    }
+}
+
+/// The beginning of a payload, between quotes and harmless.
+pub fn shown(payload: &[u8]) -> String {
+    let mut text = String::from("\"");
+    let mut most = payload.len().min(SHOWN);
+    while most < payload.len() && most > 0 && payload[most] & 0xc0 == 0x80 {
+        most -= 1;
+    }
+    bytes(&mut text, &payload[..most], Layout::OneLine);
+    if most < payload.len() {
+        text.push_str(&format!("… ({} bytes)", payload.len()));
+    }
+    text.push('"');
+    text
+}

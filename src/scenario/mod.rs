@@ -1,0 +1,119 @@
+//! A file of records as something to do and to expect: pure, from text to steps, and from what came to
+//! whether it was expected. Who sends and waits is `command::check`; who plays the other side is
+//! `command::serve`.
+
+mod describe;
+mod expectation;
+mod fields;
+mod parse;
+mod shape;
+mod template;
+
+use std::time::Duration;
+
+pub use describe::took;
+pub use expectation::{Came, Expectation, Judged, ended};
+pub use fields::Mistake;
+pub use parse::{Given, parse};
+pub use template::{JsonTemplate, Style, Template, Values, is_variable};
+
+use crate::wire::Kind;
+
+/// How long an expectation waits, unless it says otherwise.
+pub const WITHIN: Duration = Duration::from_secs(5);
+
+/// What a file asks for.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// What it calls itself.
+    pub name: Option<String>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// The connections; a step names one by its place here.
+    pub conns: Vec<Conn>,
+    /// What `{{name}}` stands for at the beginning.
+    pub values: Values,
+}
+
+/// One of the connections of a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conn {
+    /// What the file calls it; the one without a name is empty.
+    pub name: String,
+    /// Whether a step opens it; otherwise it is open from the beginning.
+    pub has_open: bool,
+}
+
+/// One thing to do or to expect.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The line in the file, from 1.
+    pub line: u64,
+    /// Which connection.
+    pub conn: usize,
+    /// What.
+    pub act: Act,
+    /// How long it may take.
+    pub within: Duration,
+}
+
+/// What a step is.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// A connection is opened.
+    Open(Opening),
+    /// We send a message.
+    Send(Kind, Content),
+    /// We send a Ping.
+    Ping(Vec<u8>),
+    /// We close; whether the answer is awaited here, because nothing else does.
+    Close(crate::wire::Close, bool),
+    /// The peer sends something.
+    Expect(Box<Expectation>),
+    /// The peer sends no message for so long.
+    Silence(Duration),
+}
+
+/// How a connection is opened.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    /// Where to.
+    pub url: Option<Template>,
+    /// The subprotocols that are offered.
+    pub subprotocols: Vec<String>,
+    /// Headers, in order.
+    pub headers: Vec<(String, Template)>,
+    /// The status that the upgrade is refused with.
+    pub status: Option<u16>,
+}
+
+/// What a message holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A text.
+    Text(Template),
+    /// JSON.
+    Json(JsonTemplate),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+impl Content {
+    /// The names in it.
+    fn names(&self) -> Vec<&str> {
+        match self {
+            Content::Text(template) => template.names().collect(),
+            Content::Json(template) => template.names().collect(),
+            Content::Bytes(_) => Vec::new(),
+        }
+    }
+
+    /// What is sent.
+    pub fn payload(&self, values: &Values) -> Vec<u8> {
+        match self {
+            Content::Text(template) => template.expand(values, Style::Plain).into_bytes(),
+            Content::Json(template) => template.expand(values).into_bytes(),
+            Content::Bytes(bytes) => bytes.clone(),
+        }
+    }
+}

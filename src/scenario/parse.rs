@@ -1,0 +1,542 @@
+//! From the text of a file to a scenario, or to everything that is wrong with it. Nothing is sent before
+//! all of it is understood.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::value::RawValue;
+
+use super::expectation::{Awaited, Expectation, Pattern, Query};
+use super::fields::{self, Fields, Mistake};
+use super::shape::{self, Shape};
+use super::template::{JsonTemplate, Template, Values, is_variable};
+use super::{Act, Conn, Content, Opening, Scenario, Step, WITHIN};
+use crate::codec;
+use crate::duration;
+use crate::handshake::{HeaderLine, Target};
+use crate::record::Side;
+use crate::wire::close::{self, ABNORMAL, MAX_REASON, NO_CODE};
+use crate::wire::{Close, Kind, MAX_CONTROL_PAYLOAD};
+
+/// The version of the schema.
+const VERSION: u64 = 1;
+
+/// What is given besides the file.
+#[derive(Clone, Copy)]
+pub struct Given<'a> {
+    /// `--var`.
+    pub values: &'a Values,
+    /// The variables of the environment.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// All mistakes, in order.
+pub fn parse(text: &str, given: Given) -> Result<Scenario, Vec<Mistake>> {
+    let mut reading = Reading {
+        given,
+        expands: false,
+        scenario: Scenario {
+            name: None,
+            steps: Vec::new(),
+            conns: Vec::new(),
+            values: given.values.clone(),
+        },
+        states: Vec::new(),
+        captured: BTreeSet::new(),
+        last: None,
+        records: 0,
+    };
+    let mut mistakes = Vec::new();
+    for (number, line) in (1..).zip(text.split('\n')) {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if !line.trim().is_empty()
+            && let Err(mistake) = reading.line(line, number)
+        {
+            mistakes.push(mistake);
+        }
+    }
+    if mistakes.is_empty() && reading.scenario.steps.is_empty() {
+        let hint = "a scenario sends or expects something, such as {\"from\":\"peer\",\"text\":\"hi\"}";
+        let what = "there is no step in it".to_owned();
+        mistakes.push(Mistake { line: 1, column: 1, what, hint: hint.into() });
+    }
+    if mistakes.is_empty() { Ok(reading.finish()) } else { Err(mistakes) }
+}
+
+struct Reading<'g> {
+    given: Given<'g>,
+    /// Whether `{{name}}` means anything.
+    expands: bool,
+    scenario: Scenario,
+    /// How far each connection has come.
+    states: Vec<State>,
+    captured: BTreeSet<String>,
+    /// When the last step was recorded.
+    last: Option<SystemTime>,
+    records: u64,
+}
+
+/// How far a connection has come, and since which line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open(u64),
+    /// We have closed: the peer may still say something.
+    ClosedByUs(u64),
+    Closed(u64),
+}
+
+type Parsed<T> = Result<T, Mistake>;
+
+impl Reading<'_> {
+    fn line(&mut self, text: &str, number: u64) -> Parsed<()> {
+        let mut fields = Fields::of(text, number)?;
+        self.records += 1;
+        let shape = shape::of(&mut fields)?;
+        shape.check(&fields)?;
+        match shape {
+            Shape::Header => return self.header(&mut fields),
+            Shape::Told => return Ok(()),
+            _ => {}
+        }
+        let at = time(&mut fields)?;
+        if at.is_some() && shape.is_only_told_by_recordings() {
+            return Ok(());
+        }
+        let conn = self.conn(&mut fields, &shape, number)?;
+        let within = self.within(&mut fields, at)?;
+        let act = match shape {
+            Shape::Open => self.open(&mut fields)?,
+            Shape::Sent(kind) => self.sent(kind, &mut fields)?,
+            Shape::Expected(kind) => self.expected(kind, &mut fields, at.is_some())?,
+            Shape::Header | Shape::Told => return Ok(()),
+        };
+        self.last = at.or(self.last);
+        self.scenario.steps.push(Step { line: number, conn, act, within });
+        Ok(())
+    }
+
+    fn header(&mut self, fields: &mut Fields) -> Parsed<()> {
+        if self.records > 1 {
+            let hint = "make it the first line of the file";
+            return Err(fields.mistaken("the scenario record does not come first", hint));
+        }
+        let hint = "this program knows version 1: write \"version\":1";
+        match fields.take::<u64>("version", "a number")? {
+            Some(version) if version.value == VERSION => {}
+            Some(version) => {
+                let what = format!("version {} is not known", version.value);
+                return Err(fields.mistake(version.raw, what, hint));
+            }
+            None => return Err(fields.mistaken("the scenario record has no version", hint)),
+        }
+        self.scenario.name = fields.take::<String>("name", "a string")?.map(|given| given.value);
+        self.expands = true;
+        Ok(())
+    }
+
+    /// The connection that a record is about, which must be in a state for it.
+    fn conn(&mut self, fields: &mut Fields, shape: &Shape, line: u64) -> Parsed<usize> {
+        let given = fields.take::<String>("conn", "a string")?;
+        let name = given.as_ref().map(|given| given.value.clone()).unwrap_or_default();
+        let known = self.scenario.conns.iter().position(|conn| conn.name == name);
+        let is_open = *shape == Shape::Open;
+        let Some(conn) = known else {
+            self.scenario.conns.push(Conn { name, has_open: is_open });
+            self.states.push(State::Open(line));
+            self.follow(self.states.len() - 1, shape, line);
+            return Ok(self.states.len() - 1);
+        };
+        let called = if name.is_empty() { "the connection".into() } else { format!("{name:?}") };
+        match self.states[conn] {
+            State::Open(since) if is_open => Err(fields.mistaken(
+                format!("{called} is open since line {since}"),
+                "open it before it is used, or give the second one a name of its own with \"conn\"",
+            )),
+            State::ClosedByUs(since) if matches!(shape, Shape::Sent(_)) => {
+                Err(closed(fields, &called, since, "sent"))
+            }
+            State::Closed(since) if !is_open => {
+                let what = if matches!(shape, Shape::Sent(_)) { "sent" } else { "expected" };
+                Err(closed(fields, &called, since, what))
+            }
+            _ => {
+                self.follow(conn, shape, line);
+                Ok(conn)
+            }
+        }
+    }
+
+    fn follow(&mut self, conn: usize, shape: &Shape, line: u64) {
+        match shape {
+            Shape::Open => self.states[conn] = State::Open(line),
+            Shape::Sent(shape::Event::Close) => self.states[conn] = State::ClosedByUs(line),
+            Shape::Expected(shape::Event::Close) => self.states[conn] = State::Closed(line),
+            _ => {}
+        }
+    }
+
+    fn within(&self, fields: &mut Fields, at: Option<SystemTime>) -> Parsed<Duration> {
+        if let Some(given) = self::duration(fields, "within")? {
+            return Ok(given);
+        }
+        // A recording allows the time that it took, and the usual one on top.
+        let gap = at.and_then(|at| at.duration_since(self.last?).ok()).unwrap_or_default();
+        Ok(WITHIN + gap)
+    }
+
+    fn open(&mut self, fields: &mut Fields) -> Parsed<Act> {
+        let mut opening = Opening::default();
+        if let Some(url) = fields.take::<String>("url", "a string")? {
+            let template = self.template(fields, url.raw, &url.value)?;
+            if template.names().next().is_none()
+                && let Err(error) = Target::parse(&url.value)
+            {
+                let hint = error.hint().unwrap_or("a URL looks like ws://localhost:9000/path");
+                return Err(fields.mistake(url.raw, error.to_string(), hint));
+            }
+            opening.url = Some(template);
+        }
+        if let Some(given) = fields.take::<Option<String>>("subprotocol", "a string")? {
+            opening.subprotocols.extend(given.value);
+        }
+        opening.headers = self.headers(fields)?;
+        if let Some(status) = fields.take::<u16>("status", "an HTTP status")? {
+            if !(100..600).contains(&status.value) {
+                let hint = "the status of a refusal is between 200 and 599";
+                let what = format!("{} is no HTTP status", status.value);
+                return Err(fields.mistake(status.raw, what, hint));
+            }
+            // 101, and 2xx with HTTP/2, is no refusal.
+            opening.status = Some(status.value).filter(|status| *status >= 300);
+        }
+        Ok(Act::Open(opening))
+    }
+
+    fn headers(&mut self, fields: &mut Fields) -> Parsed<Vec<(String, Template)>> {
+        const HINT: &str = "write \"headers\":{\"Name\":\"value\"}";
+        let Some(raw) = fields.raw("headers") else { return Ok(Vec::new()) };
+        let given: serde_json::Map<String, serde_json::Value> = serde_json::from_str(raw.get())
+            .map_err(|_| fields.mistake(raw, "headers is no object", HINT))?;
+        let mut headers = Vec::new();
+        for (name, value) in given {
+            let Some(value) = value.as_str() else {
+                let what = format!("the header {name:?} is no string");
+                return Err(fields.mistake(raw, what, HINT));
+            };
+            let template = self.template(fields, raw, value)?;
+            let line = HeaderLine::parse(&format!("{name}: {value}"));
+            if let Err(why) = line {
+                return Err(fields.mistake(raw, format!("the header {name:?}: {why}"), HINT));
+            }
+            headers.push((name, template));
+        }
+        Ok(headers)
+    }
+
+    fn sent(&mut self, event: shape::Event, fields: &mut Fields) -> Parsed<Act> {
+        match event {
+            shape::Event::Message => {
+                let opcode = opcode(fields)?;
+                let Some((natural, content)) = self.content(fields)? else {
+                    let hint = "a message that we send has one of text, json, base64 and hex; one that is expected has \"from\":\"peer\"";
+                    return Err(fields.mistaken("the message has no content", hint));
+                };
+                let kind = opcode.unwrap_or(natural);
+                if kind == Kind::Text
+                    && let Content::Bytes(bytes) = &content
+                    && simdutf8::basic::from_utf8(bytes).is_err()
+                {
+                    let hint = "leave \"opcode\":\"text\" out to send it as binary";
+                    return Err(fields.mistaken("a text message must be UTF-8", hint));
+                }
+                Ok(Act::Send(kind, content))
+            }
+            shape::Event::Ping | shape::Event::Pong => {
+                let payload = self.control(fields)?.unwrap_or_default();
+                Ok(Act::Ping(payload))
+            }
+            shape::Event::Close => self.close(fields),
+        }
+    }
+
+    fn close(&mut self, fields: &mut Fields) -> Parsed<Act> {
+        let is_clean = fields.take::<bool>("clean", "true or false")?.map(|given| given.value);
+        let reason = self.reason(fields)?.unwrap_or_default();
+        let close = match fields.take::<u16>("code", "a close code")? {
+            None => Close::new(1000, reason),
+            Some(given) if given.value == NO_CODE => Close::default(),
+            // How a recording tells of a connection that was cut.
+            Some(given) if given.value == ABNORMAL && is_clean == Some(false) => {
+                Close::new(1000, reason)
+            }
+            Some(given) if close::is_valid_on_wire(given.value) => Close::new(given.value, reason),
+            Some(given) => {
+                let what = format!("close code {} cannot be sent", given.value);
+                let hint = "1000 to 1003, 1007 to 1014 and 3000 to 4999 can";
+                return Err(fields.mistake(given.raw, what, hint));
+            }
+        };
+        Ok(Act::Close(close, is_clean != Some(false)))
+    }
+
+    fn reason(&self, fields: &mut Fields) -> Parsed<Option<String>> {
+        let Some(given) = fields.take::<String>("reason", "a string")? else { return Ok(None) };
+        if given.value.len() > MAX_REASON {
+            let what = format!("the reason has {} bytes", given.value.len());
+            let hint = format!("at most {MAX_REASON} are allowed");
+            return Err(fields.mistake(given.raw, what, hint));
+        }
+        Ok(Some(given.value))
+    }
+
+    fn expected(
+        &mut self,
+        event: shape::Event,
+        fields: &mut Fields,
+        recorded: bool,
+    ) -> Parsed<Act> {
+        if let Some(silence) = self::duration(fields, "none")? {
+            return Ok(Act::Silence(silence));
+        }
+        let skip = fields.take::<bool>("skip", "true or false")?.is_some_and(|given| given.value);
+        let mut expected = Expectation { skip, ..Expectation::default() };
+        match event {
+            shape::Event::Message => {
+                let opcode = opcode(fields)?;
+                let content = self.content(fields)?;
+                let natural = content.as_ref().map(|(kind, _)| *kind);
+                expected.kind = opcode.or(natural.filter(|kind| *kind == Kind::Text));
+                expected.content = content.map(|(_, content)| content);
+                expected.regex = self.regex(fields)?;
+                expected.jq = self.jq(fields)?;
+                let length = fields.take::<u64>("length", "a number of bytes")?;
+                expected.length = length.map(|given| given.value).filter(|_| !recorded);
+                expected.captures = self.captures(fields)?;
+            }
+            shape::Event::Ping | shape::Event::Pong => {
+                expected.awaited =
+                    if event == shape::Event::Ping { Awaited::Ping } else { Awaited::Pong };
+                expected.content = self.control(fields)?.map(Content::Bytes);
+            }
+            shape::Event::Close => {
+                expected.awaited = Awaited::Close;
+                let code = fields.take::<u16>("code", "a close code")?;
+                expected.code = code.map(|given| given.value);
+                expected.reason = self.reason(fields)?;
+            }
+        }
+        Ok(Act::Expect(Box::new(expected)))
+    }
+
+    /// The payload of a control frame.
+    fn control(&mut self, fields: &mut Fields) -> Parsed<Option<Vec<u8>>> {
+        let Some((_, content)) = self.content(fields)? else { return Ok(None) };
+        let payload = content.payload(&Values::default());
+        if payload.len() > MAX_CONTROL_PAYLOAD || !content.names().is_empty() {
+            let what = format!("a ping cannot carry this ({} bytes)", payload.len());
+            let hint = format!("at most {MAX_CONTROL_PAYLOAD} bytes, without names in braces");
+            return Err(fields.mistaken(what, hint));
+        }
+        Ok(Some(payload))
+    }
+
+    fn content(&mut self, fields: &mut Fields) -> Parsed<Option<(Kind, Content)>> {
+        const ONE: [&str; 4] = ["text", "json", "base64", "hex"];
+        let given = ONE.iter().filter(|name| fields.has(name)).count();
+        if given > 1 {
+            let hint = "leave one of them";
+            return Err(fields.mistaken("more than one of text, json, base64 and hex", hint));
+        }
+        if let Some(text) = fields.take::<String>("text", "a string")? {
+            let template = self.template(fields, text.raw, &text.value)?;
+            return Ok(Some((Kind::Text, Content::Text(template))));
+        }
+        if let Some(raw) = fields.raw("json") {
+            let template = JsonTemplate::parse(raw.get(), self.expands)
+                .map_err(|what| not_a_template(fields, raw, what))?;
+            self.know(template.names(), fields, raw)?;
+            return Ok(Some((Kind::Text, Content::Json(template))));
+        }
+        if let Some(encoded) = fields.take::<String>("base64", "a string of base64")? {
+            let bytes = BASE64.decode(&encoded.value).map_err(|error| {
+                fields.mistake(encoded.raw, format!("base64: {error}"), "check its end and alphabet")
+            })?;
+            return Ok(Some((Kind::Binary, Content::Bytes(bytes))));
+        }
+        if let Some(encoded) = fields.take::<String>("hex", "a string of hex digits")? {
+            let bytes = codec::decode_hex(&encoded.value).map_err(|error| {
+                let what = format!("hex: {} at byte {}", error.what, error.byte);
+                fields.mistake(encoded.raw, what, "two digits make a byte")
+            })?;
+            return Ok(Some((Kind::Binary, Content::Bytes(bytes))));
+        }
+        Ok(None)
+    }
+
+    fn regex(&mut self, fields: &mut Fields) -> Parsed<Option<Pattern>> {
+        let Some(given) = fields.take::<String>("regex", "a string")? else { return Ok(None) };
+        let template = self.template(fields, given.raw, &given.value)?;
+        let pattern = Pattern::new(template);
+        pattern.map(Some).map_err(|what| {
+            let hint = "a regular expression as in Rust and RE2, its backslashes doubled in JSON";
+            fields.mistake(given.raw, format!("regex: {what}"), hint)
+        })
+    }
+
+    fn jq(&mut self, fields: &mut Fields) -> Parsed<Option<Query>> {
+        let Some(given) = fields.take::<String>("jq", "a string")? else { return Ok(None) };
+        let template = self.template(fields, given.raw, &given.value)?;
+        Query::new(template).map(Some).map_err(|what| {
+            let hint = "a jq filter whose last result is neither false nor null, such as .id == 7";
+            fields.mistake(given.raw, format!("jq: {what}"), hint)
+        })
+    }
+
+    fn captures(&mut self, fields: &mut Fields) -> Parsed<Vec<(String, Query)>> {
+        const HINT: &str = "write \"capture\":{\"name\":\".jq.filter\"}";
+        let Some(raw) = fields.raw("capture") else { return Ok(Vec::new()) };
+        if !self.expands {
+            let hint = "make {\"event\":\"scenario\",\"version\":1} the first line of the file";
+            return Err(fields.mistake(raw, "captures need a scenario record", hint));
+        }
+        let given: serde_json::Map<String, serde_json::Value> = serde_json::from_str(raw.get())
+            .map_err(|_| fields.mistake(raw, "capture is no object", HINT))?;
+        let mut captures = Vec::new();
+        for (name, filter) in given {
+            if !is_variable(&name) {
+                let hint = "letters, digits, _, - and dots, not env.";
+                return Err(fields.mistake(raw, format!("{name:?} is no name"), hint));
+            }
+            let Some(filter) = filter.as_str() else {
+                return Err(fields.mistake(raw, format!("the filter of {name:?} is no string"), HINT));
+            };
+            let query = Query::new(Template::literal(filter)).map_err(|what| {
+                fields.mistake(raw, format!("the filter of {name:?}: {what}"), HINT)
+            })?;
+            self.captured.insert(name.clone());
+            captures.push((name, query));
+        }
+        Ok(captures)
+    }
+
+    /// A text, with names where they mean something.
+    fn template(&mut self, fields: &Fields, at: &RawValue, text: &str) -> Parsed<Template> {
+        if !self.expands {
+            return Ok(Template::literal(text));
+        }
+        let template = Template::parse(text).map_err(|what| not_a_template(fields, at, what))?;
+        self.know(template.names(), fields, at)?;
+        Ok(template)
+    }
+
+    /// Makes sure that each name stands for something by now.
+    fn know<'n>(
+        &mut self,
+        names: impl Iterator<Item = &'n str>,
+        fields: &Fields,
+        at: &RawValue,
+    ) -> Parsed<()> {
+        for name in names {
+            if self.scenario.values.has(name) || self.captured.contains(name) {
+                continue;
+            }
+            let Some(variable) = name.strip_prefix("env.") else {
+                let known: Vec<_> = self.scenario.values.names().collect();
+                let known: Vec<_> =
+                    known.into_iter().chain(self.captured.iter().map(String::as_str)).collect();
+                let hint = match fields::similar(name, &known) {
+                    Some(word) => format!("did you mean {{{{{word}}}}}?"),
+                    None => format!("give it with --var {name}=VALUE, or capture it in a line before"),
+                };
+                return Err(fields.mistake(at, format!("{{{{{name}}}}} stands for nothing"), hint));
+            };
+            let Some(value) = (self.given.environment)(variable) else {
+                let what = format!("the environment has no {variable}");
+                return Err(fields.mistake(at, what, format!("set it: {variable}=… wspipe check")));
+            };
+            self.scenario.values.set_text(name, &value);
+        }
+        Ok(())
+    }
+
+    /// Says which Closes nothing else waits for.
+    fn finish(mut self) -> Scenario {
+        let mut followed = vec![false; self.scenario.conns.len()];
+        for step in self.scenario.steps.iter_mut().rev() {
+            let is_followed = &mut followed[step.conn];
+            match &mut step.act {
+                Act::Close(_, awaited) => *awaited &= !*is_followed,
+                Act::Open(_) => *is_followed = false,
+                Act::Expect(_) | Act::Silence(_) => *is_followed = true,
+                Act::Send(..) | Act::Ping(_) => {}
+            }
+        }
+        self.scenario
+    }
+}
+
+fn closed(fields: &Fields, called: &str, since: u64, what: &str) -> Mistake {
+    fields.mistaken(
+        format!("{called} is closed since line {since}: nothing can be {what}"),
+        "move this line before that one, or open the connection again with {\"event\":\"open\"}",
+    )
+}
+
+fn not_a_template(fields: &Fields, at: &RawValue, what: String) -> Mistake {
+    let hint = "{{name}} stands for --var name=VALUE, a capture, or {{env.NAME}}; \\u007b{ is two braces";
+    fields.mistake(at, what, hint)
+}
+
+fn opcode(fields: &mut Fields) -> Parsed<Option<Kind>> {
+    let Some(given) = fields.take::<String>("opcode", "\"text\" or \"binary\"")? else {
+        return Ok(None);
+    };
+    match given.value.as_str() {
+        "text" => Ok(Some(Kind::Text)),
+        "binary" => Ok(Some(Kind::Binary)),
+        other => {
+            let what = format!("opcode is {other:?}");
+            Err(fields.mistake(given.raw, what, "write \"text\" or \"binary\""))
+        }
+    }
+}
+
+/// The time of a recorded line.
+fn time(fields: &mut Fields) -> Parsed<Option<SystemTime>> {
+    let Some(given) = fields.take::<String>("time", "a string")? else { return Ok(None) };
+    humantime::parse_rfc3339(&given.value).map(Some).map_err(|_| {
+        let hint = "a time looks like 2026-11-22T18:00:00.123456Z; a line that is written by hand needs none";
+        fields.mistake(given.raw, "time is no time", hint)
+    })
+}
+
+fn duration(fields: &mut Fields, name: &str) -> Parsed<Option<Duration>> {
+    let Some(raw) = fields.raw(name) else { return Ok(None) };
+    let text: String = serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned());
+    match duration::parse(&text) {
+        Ok(duration) if !duration.is_zero() => Ok(Some(duration)),
+        Ok(_) => Err(fields.mistake(raw, format!("{name} is 0"), "it must be more")),
+        Err(why) => Err(fields.mistake(raw, format!("{name}: {why}"), "write \"2s\" or 2")),
+    }
+}
+
+/// Which side a record is from.
+pub(super) fn side(fields: &mut Fields) -> Parsed<Side> {
+    let Some(given) = fields.take::<String>("from", "\"us\" or \"peer\"")? else {
+        return Ok(Side::Us);
+    };
+    match given.value.as_str() {
+        "us" => Ok(Side::Us),
+        "peer" => Ok(Side::Peer),
+        other => {
+            let what = format!("from is {other:?}");
+            let hint = "\"us\" sends, \"peer\" is expected; connections have names with \"conn\"";
+            Err(fields.mistake(given.raw, what, hint))
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Annotations for GitHub Actions: a workflow command that marks a line of a file.
+
+use crate::scenario::{Played, StepDone, StepEnd};
+
+/// The annotation of the step that broke a scenario.
+pub fn annotation(played: &Played) -> Option<String> {
+    let StepDone { line, what, end, .. } = played.broken()?;
+    let (StepEnd::Failed(explanation) | StepEnd::Error(explanation)) = end else { return None };
+    let message: Vec<_> = explanation.lines().collect();
+    Some(format!(
+        "::error file={},line={line},title={}::{}\n",
+        property(&played.file),
+        property(what),
+        data(&message.join("\n"))
+    ))
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
