@@ -13,6 +13,7 @@
 //! | [`handshake`] | pure: the opening handshake, asked and judged |
 //! | [`policy`] | pure: keepalive and ending, `(event, now)` to an action |
 //! | [`input`], [`output`] | pure but for the ways in and out: bytes to messages, messages to bytes |
+//! | [`jq`] | pure: jq filters on messages |
 //! | [`codec`] | pure: bytes as hex and base64 |
 //! | [`record`] | pure: the one record schema, both ways |
 //! | [`descriptor`] | reads and writes that never wait, on descriptors shared with other programs |
@@ -55,6 +56,7 @@ pub mod failure;
 pub mod figures;
 pub mod handshake;
 pub mod input;
+pub mod jq;
 pub mod net;
 pub mod output;
 pub mod policy;

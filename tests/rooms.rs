@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["wire", "codec", "descriptor", "figures"],
     &["record"],
-    &["input", "output", "policy"],
+    &["jq", "input", "output"],
+    &["policy"],
     &["handshake"],
     &["failure"],
     &["exit"],
@@ -23,6 +24,7 @@ const PURE: &[&str] = &[
     "codec",
     "figures",
     "record",
+    "jq",
     "input",
     "output",
     "policy",
