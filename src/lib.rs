@@ -13,6 +13,8 @@
 //! | [`handshake`] | pure: the opening handshake, asked and judged |
 //! | [`policy`] | pure: keepalive and ending, `(event, now)` to an action |
 //! | [`input`], [`output`] | pure but for the ways in and out: bytes to messages, messages to bytes |
+//! | [`jq`] | pure: jq filters on messages |
+//! | [`difference`] | pure: what differs between two messages, for people |
 //! | [`codec`] | pure: bytes as hex and base64 |
 //! | [`record`] | pure: the one record schema, both ways |
 //! | [`scenario`] | pure: a file of records as what to send and what to expect |
@@ -53,11 +55,13 @@ pub mod codec;
 pub mod command;
 pub mod descriptor;
 pub mod duration;
+pub mod difference;
 pub mod exit;
 pub mod failure;
 pub mod figures;
 pub mod handshake;
 pub mod input;
+pub mod jq;
 pub mod net;
 pub mod output;
 pub mod policy;
