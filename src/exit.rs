@@ -152,7 +152,10 @@ pub fn of_failure(failure: &Failure) -> Exit {
         },
         Failure::Refused(_) => code::REFUSED,
         Failure::Output { .. } => code::OUTPUT,
-        Failure::ReadInput { .. } | Failure::BadFile { .. } | Failure::Input(_) => code::INPUT,
+        Failure::ReadInput { .. }
+        | Failure::BadFile { .. }
+        | Failure::Scenario(_)
+        | Failure::Input(_) => code::INPUT,
         Failure::TimeLimit(_) => code::TIME_LIMIT,
         Failure::PeerSilent(_) => code::PEER_SILENT,
         Failure::Interrupted => return Exit::Signal(signal_hook::consts::SIGINT),

@@ -99,6 +99,9 @@ pub enum Failure {
         /// What it should look like.
         hint: &'static str,
     },
+    /// Scenarios have mistakes: each with its place and its hint, in lines.
+    #[error("{0}")]
+    Scenario(String),
     /// The input is not valid.
     #[error("{0}")]
     Input(#[from] InputError),
@@ -190,7 +193,10 @@ impl Failure {
             Failure::Redirect(_) => "redirect",
             Failure::Refused(_) => "refused",
             Failure::Output { .. } | Failure::BrokenPipe => "output",
-            Failure::ReadInput { .. } | Failure::BadFile { .. } | Failure::Input(_) => "input",
+            Failure::ReadInput { .. }
+            | Failure::BadFile { .. }
+            | Failure::Scenario(_)
+            | Failure::Input(_) => "input",
             Failure::TimeLimit(_) => "time_limit",
             Failure::Interrupted => "signal",
             Failure::PeerSilent(_) => "ping_timeout",

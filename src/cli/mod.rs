@@ -7,6 +7,7 @@
     reason = "what is typed at a prompt has no brackets around it"
 )]
 
+mod check;
 mod compress;
 mod deferred;
 mod ending;
@@ -26,6 +27,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub use check::CheckArgs;
 pub use compress::compress;
 pub use deferred::Deferred;
 pub use ending::{AfterInputArgs, EndArgs};
@@ -88,6 +90,16 @@ pub enum Task {
     #[command(args_override_self = true, after_help = LISTEN_EXAMPLES)]
     Listen(Deferred<ListenArgs>),
 
+    /// Play scenarios against a server, and say what did not go as they say
+    ///
+    /// A scenario is a file of records, one JSON object a line: what is from us is sent, what is from the
+    /// peer is expected, in order, each within 5 seconds unless it says otherwise. What --record has
+    /// written is a scenario too. A line on stdout tells of each step; the exit code is 0 when all passed,
+    /// 4 when something else came than was expected, 26 when a file has a mistake (nothing is sent then),
+    /// and as elsewhere when a session could not be opened.
+    #[command(args_override_self = true, after_help = CHECK_EXAMPLES)]
+    Check(Deferred<CheckArgs>),
+
     /// Run an echo server for tests
     ///
     /// Listens on loopback unless told otherwise, prints its URL as the first line of stdout, and
@@ -111,6 +123,10 @@ const SEND_EXAMPLES: &str = "Examples:
 const LISTEN_EXAMPLES: &str = "Examples:
   wspipe listen -d '{\"subscribe\":\"ticker\"}' -n 3 ws://localhost:9000/
   wspipe listen --format jsonl ws://localhost:9000/events | jq 'select(.event == \"message\").text'";
+const CHECK_EXAMPLES: &str = "Examples:
+  wspipe check login.jsonl
+  wspipe check --url ws://localhost:9000/ --jobs 8 --junit report.xml tests/*.jsonl
+  wspipe serve -- sh -c 'wspipe check --url \"$WSPIPE_URL\" echo.jsonl'";
 const SERVE_EXAMPLES: &str = "Examples:
   wspipe serve 9000
   wspipe serve -- sh -c 'wspipe send -n 1 \"$WSPIPE_URL\" hello'";

@@ -1,6 +1,7 @@
 //! The commands: arguments to a plan, the plan to a run. What can be typed is in `cli`, what is
 //! said in `ui`, what happens on the wire in `session`.
 
+mod check;
 mod cookies;
 mod dump;
 mod login;
@@ -35,6 +36,18 @@ pub fn dispatch(cli: Cli, start: Instant) -> Exit {
         Task::Serve(Deferred(arguments)) => {
             let voice = Voice { silent: false, show_error: false, verbose: false, include: false };
             on_runtime(serve::serve(*arguments)).unwrap_or_else(|failure| {
+                Words::of(voice.failure(&failure)).say();
+                exit::of_failure(&failure)
+            })
+        }
+        Task::Check(Deferred(arguments)) => {
+            let voice = Voice {
+                silent: arguments.silent,
+                show_error: arguments.show_error,
+                verbose: arguments.verbose,
+                include: false,
+            };
+            on_runtime(check::check(*arguments, voice, start)).unwrap_or_else(|failure| {
                 Words::of(voice.failure(&failure)).say();
                 exit::of_failure(&failure)
             })

@@ -50,6 +50,10 @@ pub struct Palette {
     pub literal: &'static str,
     /// The mark of what the peer says: cyan.
     pub peer: &'static str,
+    /// What is as it should be: green.
+    pub good: &'static str,
+    /// What is not: red.
+    pub bad: &'static str,
     /// What is beside the point, such as a time: dim.
     pub aside: &'static str,
     /// Behind each of them.
@@ -59,7 +63,17 @@ pub struct Palette {
 impl Palette {
     /// No colours.
     pub const fn plain() -> Self {
-        Palette { key: "", string: "", number: "", literal: "", peer: "", aside: "", end: "" }
+        Palette {
+            key: "",
+            string: "",
+            number: "",
+            literal: "",
+            peer: "",
+            good: "",
+            bad: "",
+            aside: "",
+            end: "",
+        }
     }
 
     /// The colours that every terminal has.
@@ -70,6 +84,8 @@ impl Palette {
             number: "\x1b[33m",
             literal: "\x1b[35m",
             peer: "\x1b[36m",
+            good: "\x1b[32m",
+            bad: "\x1b[31m",
             aside: "\x1b[2m",
             end: "\x1b[0m",
         }

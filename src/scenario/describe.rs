@@ -15,7 +15,7 @@ const SHORT: usize = 60;
 impl Scenario {
     /// A step in one line. Names stand as they are written: what they stand for may be secret.
     pub fn describe(&self, step: &Step) -> String {
-        let name = &self.conns[step.conn].name;
+        let name = &self.conns[step.conn];
         let before = if name.is_empty() { String::new() } else { format!("{}: ", one_line(name)) };
         before + &step.act.describe()
     }
@@ -69,10 +69,21 @@ impl Expectation {
                 None => "close".into(),
             }),
         }
-        parts.extend(self.regex.as_ref().map(|regex| format!("a match of {}", short(regex.source().as_bytes()))));
-        parts.extend(self.jq.as_ref().map(|query| format!("jq {}", short(query.source().as_bytes()))));
+        parts.extend(
+            self.regex
+                .as_ref()
+                .map(|regex| format!("a match of {}", short(regex.source().as_bytes()))),
+        );
+        parts.extend(
+            self.jq.as_ref().map(|query| format!("jq {}", short(query.source().as_bytes()))),
+        );
         parts.extend(self.length.map(|length| format!("{length} bytes")));
-        parts.extend(self.reason.as_ref().filter(|reason| !reason.is_empty()).map(|reason| short(reason.as_bytes())));
+        parts.extend(
+            self.reason
+                .as_ref()
+                .filter(|reason| !reason.is_empty())
+                .map(|reason| short(reason.as_bytes())),
+        );
         let captures: Vec<_> = self.captures.iter().map(|(name, _)| name.as_str()).collect();
         if !captures.is_empty() {
             parts.push(format!("capture {}", captures.join(" and ")));
@@ -83,7 +94,11 @@ impl Expectation {
 
 fn words(close: &Close) -> String {
     let number = close.number();
-    let reason = if close.reason.is_empty() { String::new() } else { format!(" {}", short(close.reason.as_bytes())) };
+    let reason = if close.reason.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", short(close.reason.as_bytes()))
+    };
     format!("{number} {}{reason}", meaning(number))
 }
 

@@ -6,15 +6,18 @@ use regex::bytes::Regex;
 
 use super::Content;
 use super::template::{Style, Template, Values};
-use crate::difference::difference;
+use crate::difference::{difference, nearness};
 use crate::exit::Closure;
 use crate::jq::Filter;
 use crate::output::escape::{Layout, bytes};
 use crate::wire::Kind;
 use crate::wire::close::{ABNORMAL, NO_CODE, meaning};
 
-/// Characters of a message that are shown.
+/// Bytes of a message that are shown.
 const SHOWN: usize = 200;
+/// Bytes around a difference that are shown, and how many of them before it.
+const BYTES: usize = 24;
+const BEFORE: usize = 8;
 
 /// What kind of thing is awaited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,10 +76,18 @@ pub enum Came<'a> {
 pub enum Judged {
     /// It is; this was captured, as JSON.
     Met(Vec<(String, String)>),
-    /// It is not; why, in lines.
-    Unmet(Vec<String>),
+    /// It is not; [`Expectation::explain`] says why.
+    Unmet,
     /// It is nothing that this is about.
     Passed,
+}
+
+/// What is wrong with something that came.
+enum Wrong {
+    /// Its content, which takes longer to explain than to find.
+    Content,
+    /// Something else, in words.
+    Else(String),
 }
 
 /// A regular expression, with names in it.
@@ -170,113 +181,148 @@ impl Query {
 impl Expectation {
     /// Whether something that came is it.
     pub fn judge(&self, came: Came, values: &Values) -> Judged {
-        let why = match (self.awaited, came) {
-            (Awaited::Message, Came::Message(kind, payload)) => {
-                return self.judge_message(kind, payload, values);
-            }
-            (Awaited::Ping, Came::Ping(payload)) | (Awaited::Pong, Came::Pong(payload)) => {
-                self.content.as_ref().and_then(|content| differs(&content.payload(values), payload))
-            }
-            (Awaited::Close, Came::End(closure)) => self.judge_end(closure),
-            (_, Came::Ping(_) | Came::Pong(_)) => return Judged::Passed,
-            (_, Came::End(_)) => Some("the connection ended instead".into()),
-            (_, Came::Message(..)) => Some("a message came instead".into()),
-        };
-        match why {
-            None => Judged::Met(Vec::new()),
-            Some(why) => Judged::Unmet(vec![why]),
+        match (self.awaited, came) {
+            (Awaited::Ping | Awaited::Message | Awaited::Close, Came::Pong(_))
+            | (Awaited::Pong | Awaited::Message | Awaited::Close, Came::Ping(_)) => Judged::Passed,
+            _ if !self.wrongs(came, values).is_empty() => Judged::Unmet,
+            (_, Came::Message(_, payload)) => match self.capture(payload, values) {
+                Ok(captured) => Judged::Met(captured),
+                Err(_) => Judged::Unmet,
+            },
+            _ => Judged::Met(Vec::new()),
         }
     }
 
-    fn judge_message(&self, kind: Kind, payload: &[u8], values: &Values) -> Judged {
-        let mut why = Vec::new();
-        if let Some(expected) = self.kind.filter(|expected| *expected != kind) {
-            why.push(format!("it is {}, not {}", kind.name(), expected.name()));
+    /// Why something that came is not it, in lines.
+    pub fn explain(&self, came: Came, values: &Values) -> Vec<String> {
+        let wrongs = self.wrongs(came, values);
+        if wrongs.is_empty()
+            && let Came::Message(_, payload) = came
+        {
+            return self.capture(payload, values).err().into_iter().collect();
         }
-        if let Some(length) = self.length.filter(|length| *length != payload.len() as u64) {
-            why.push(format!("it has {} bytes, not {length}", payload.len()));
-        }
-        why.extend(self.content.as_ref().and_then(|content| unlike(content, payload, values)));
-        why.extend(self.regex.as_ref().and_then(|regex| regex.judge(payload, values)));
-        why.extend(self.jq.as_ref().and_then(|query| query.judge(payload, values)));
-        if !why.is_empty() {
-            return Judged::Unmet(why);
-        }
-        let mut captured = Vec::new();
-        for (name, query) in &self.captures {
-            match query.last(payload, values) {
-                Ok(Some(json)) => captured.push((name.clone(), json)),
-                Ok(None) => why.push(format!("there is nothing to capture as {name}")),
-                Err(error) => why.push(format!("cannot capture {name}: {error}")),
+        let explained = wrongs.into_iter().map(|wrong| match (wrong, &self.content) {
+            (Wrong::Content, Some(content)) => differing(&content.payload(values), came.payload()),
+            (Wrong::Content, None) => String::new(),
+            (Wrong::Else(words), _) => words,
+        });
+        explained.collect()
+    }
+
+    fn wrongs(&self, came: Came, values: &Values) -> Vec<Wrong> {
+        let content = |payload: &[u8]| match &self.content {
+            Some(content) if !is_like(content, payload, values) => vec![Wrong::Content],
+            _ => Vec::new(),
+        };
+        match (self.awaited, came) {
+            (Awaited::Message, Came::Message(kind, payload)) => {
+                let properties = self.properties(kind, payload);
+                let regex = self.regex.as_ref().and_then(|regex| regex.judge(payload, values));
+                let jq = self.jq.as_ref().and_then(|query| query.judge(payload, values));
+                let after = regex.into_iter().chain(jq).map(Wrong::Else);
+                properties.map(Wrong::Else).chain(content(payload)).chain(after).collect()
             }
+            (Awaited::Ping, Came::Ping(payload)) | (Awaited::Pong, Came::Pong(payload)) => {
+                content(payload)
+            }
+            (Awaited::Close, Came::End(closure)) => {
+                self.judge_end(closure).into_iter().map(Wrong::Else).collect()
+            }
+            (_, Came::End(_)) => vec![Wrong::Else("nothing more can come".into())],
+            _ => vec![Wrong::Else(format!("{} was expected", self.describe()))],
         }
-        if why.is_empty() { Judged::Met(captured) } else { Judged::Unmet(why) }
+    }
+
+    fn properties(&self, kind: Kind, payload: &[u8]) -> impl Iterator<Item = String> {
+        let other = self.kind.filter(|expected| *expected != kind);
+        let kind = other.map(|expected| format!("it is {}, not {}", kind.name(), expected.name()));
+        let size = payload.len();
+        let other = self.length.filter(|length| *length != size as u64);
+        let length = other.map(|length| format!("it has {size} bytes, not {length}"));
+        kind.into_iter().chain(length)
+    }
+
+    /// What is kept of a message.
+    fn capture(&self, payload: &[u8], values: &Values) -> Result<Vec<(String, String)>, String> {
+        let captured =
+            self.captures.iter().map(|(name, query)| match query.last(payload, values) {
+                Ok(Some(json)) => Ok((name.clone(), json)),
+                Ok(None) => Err(format!("there is nothing to capture as {name}")),
+                Err(error) => Err(format!("cannot capture {name}: {error}")),
+            });
+        captured.collect()
+    }
+
+    /// How near something that came is to what is expected, from 0 to 1.
+    pub fn nearness(&self, came: Came, values: &Values) -> f64 {
+        let Some(content) = &self.content else {
+            return 1.0 / (1 + self.wrongs(came, values).len()) as f64;
+        };
+        let expected = content.payload(values);
+        match (std::str::from_utf8(&expected), std::str::from_utf8(came.payload())) {
+            (Ok(expected), Ok(got)) => nearness(expected, got),
+            _ => 0.0,
+        }
     }
 
     fn judge_end(&self, closure: &Closure) -> Option<String> {
         let code = closure.close_code();
         if let Some(expected) = self.code.filter(|expected| *expected != code) {
-            return Some(format!(
-                "the close code is {code} ({}), not {expected} ({})",
-                meaning(code),
-                meaning(expected)
-            ));
+            let (is, should) = (meaning(code), meaning(expected));
+            return Some(format!("the close code is {code} ({is}), not {expected} ({should})"));
         }
         if self.code.is_none() && code == ABNORMAL {
             return Some("the connection was lost without a Close".into());
         }
         let reason = closure.reason();
         let expected = self.reason.as_deref().filter(|_| code != NO_CODE && code != ABNORMAL)?;
-        (expected != reason).then(|| format!("the reason is {reason:?}, not {expected:?}"))
+        (expected != reason).then(|| {
+            let (is, should) = (shown(reason.as_bytes()), shown(expected.as_bytes()));
+            format!("the reason is {is}, not {should}")
+        })
     }
 }
 
-/// What is wrong with a message that is to be this.
-fn unlike(content: &Content, payload: &[u8], values: &Values) -> Option<String> {
+/// Whether a payload is what a content says. JSON is compared as what it means.
+fn is_like(content: &Content, payload: &[u8], values: &Values) -> bool {
     let expected = content.payload(values);
-    if let Content::Json(_) = content {
-        let parse = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).ok();
-        if parse(&expected).is_some_and(|expected| Some(expected) == parse(payload)) {
-            return None;
-        }
-    }
-    differs(&expected, payload)
+    let parse = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).ok();
+    let means = |expected: &[u8]| parse(expected).is_some_and(|json| Some(json) == parse(payload));
+    expected == payload || matches!(content, Content::Json(_)) && means(&expected)
 }
 
-/// What is different between two payloads, if anything is.
-fn differs(expected: &[u8], got: &[u8]) -> Option<String> {
-    if expected == got {
-        return None;
+/// What is different between two payloads.
+fn differing(expected: &[u8], got: &[u8]) -> String {
+    if let (Ok(expected), Ok(got)) = (std::str::from_utf8(expected), std::str::from_utf8(got)) {
+        return difference(expected, got);
     }
-    Some(match (std::str::from_utf8(expected), std::str::from_utf8(got)) {
-        (Ok(expected), Ok(got)) => difference(expected, got),
-        _ => {
-            let at = expected.iter().zip(got).take_while(|(a, b)| a == b).count();
-            let from = at.saturating_sub(8);
-            let piece = |bytes: &[u8]| {
-                let end = bytes.len().min(from + 24);
-                let hex = bytes[from.min(end)..end].iter().map(|byte| format!(" {byte:02x}"));
-                let (before, after) =
-                    (if from > 0 { " …" } else { "" }, if end < bytes.len() { " …" } else { "" });
-                format!("{before}{}{after} ({} bytes)", hex.collect::<String>(), bytes.len())
-            };
-            format!(
-                "they differ at byte {}\n-{}\n+{}",
-                at + 1,
-                piece(expected),
-                piece(got)
-            )
-        }
-    })
+    let at = expected.iter().zip(got).take_while(|(a, b)| a == b).count();
+    let from = at.saturating_sub(BEFORE);
+    let piece = |bytes: &[u8]| {
+        let end = bytes.len().min(from + BYTES);
+        let hex: String =
+            bytes[from.min(end)..end].iter().map(|byte| format!(" {byte:02x}")).collect();
+        let before = if from > 0 { " …" } else { "" };
+        let after = if end < bytes.len() { " …" } else { "" };
+        format!("{before}{hex}{after} ({} bytes)", bytes.len())
+    };
+    format!("they differ at byte {}\n-{}\n+{}", at + 1, piece(expected), piece(got))
 }
 
 impl Came<'_> {
+    fn payload(&self) -> &[u8] {
+        match self {
+            Came::Message(_, payload) | Came::Ping(payload) | Came::Pong(payload) => payload,
+            Came::End(_) => &[],
+        }
+    }
+
     /// What came, in one line.
     pub fn describe(self) -> String {
         match self {
             Came::Message(Kind::Text, payload) => format!("text {}", shown(payload)),
             Came::Message(Kind::Binary, payload) => {
-                let most = payload.len().min(SHOWN / 8);
+                let most = payload.len().min(BYTES);
                 let hex: String = payload[..most].iter().map(|b| format!(" {b:02x}")).collect();
                 let more = if most < payload.len() { " …" } else { "" };
                 format!("binary, {} bytes:{hex}{more}", payload.len())
@@ -291,7 +337,8 @@ impl Came<'_> {
 /// How a connection ended, in words.
 pub fn ended(closure: &Closure) -> String {
     let (code, reason) = (closure.close_code(), closure.reason());
-    let reason = if reason.is_empty() { String::new() } else { format!(" {}", shown(reason.as_bytes())) };
+    let reason =
+        if reason.is_empty() { String::new() } else { format!(" {}", shown(reason.as_bytes())) };
     match closure {
         Closure::Lost(why) => format!("the connection was lost ({why})"),
         Closure::Violated(violation) => format!("the peer broke the protocol: {violation}"),

@@ -30,7 +30,8 @@ pub struct Fields<'a> {
 }
 
 /// What to write where something else is no record.
-const EXAMPLE: &str = "a record is one JSON object a line, such as {\"from\":\"peer\",\"text\":\"hi\"}";
+const EXAMPLE: &str =
+    "a record is one JSON object a line, such as {\"from\":\"peer\",\"text\":\"hi\"}";
 
 impl<'a> Fields<'a> {
     /// Reads a line; `number` is its place in the file.
@@ -197,8 +198,12 @@ mod tests {
     #[test]
     fn a_mistyped_word_is_guessed_and_a_strange_one_is_not() {
         let words = ["text", "regex", "within"];
-        let cases =
-            [("txt", Some("text")), ("witin", Some("within")), ("regexp", Some("regex")), ("q", None)];
+        let cases = [
+            ("txt", Some("text")),
+            ("witin", Some("within")),
+            ("regexp", Some("regex")),
+            ("q", None),
+        ];
         for (typed, expected) in cases {
             assert_eq!(similar(typed, &words), expected, "{typed}");
         }

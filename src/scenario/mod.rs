@@ -6,6 +6,7 @@ mod describe;
 mod expectation;
 mod fields;
 mod parse;
+mod report;
 mod shape;
 mod template;
 
@@ -15,6 +16,7 @@ pub use describe::took;
 pub use expectation::{Came, Expectation, Judged, ended};
 pub use fields::Mistake;
 pub use parse::{Given, parse};
+pub use report::{Explanation, Played, StepDone, StepEnd, Tally};
 pub use template::{JsonTemplate, Style, Template, Values, is_variable};
 
 use crate::wire::Kind;
@@ -29,19 +31,13 @@ pub struct Scenario {
     pub name: Option<String>,
     /// The steps, in order.
     pub steps: Vec<Step>,
-    /// The connections; a step names one by its place here.
-    pub conns: Vec<Conn>,
+    /// What the file calls its connections; the one without a name is empty. A step names one by its
+    /// place here.
+    pub conns: Vec<String>,
+    /// The first URL in it, for connections that have none.
+    pub url: Option<Template>,
     /// What `{{name}}` stands for at the beginning.
     pub values: Values,
-}
-
-/// One of the connections of a scenario.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conn {
-    /// What the file calls it; the one without a name is empty.
-    pub name: String,
-    /// Whether a step opens it; otherwise it is open from the beginning.
-    pub has_open: bool,
 }
 
 /// One thing to do or to expect.
@@ -85,6 +81,8 @@ pub struct Opening {
     pub headers: Vec<(String, Template)>,
     /// The status that the upgrade is refused with.
     pub status: Option<u16>,
+    /// How long it may take, if the file says so.
+    pub within: Option<Duration>,
 }
 
 /// What a message holds.

@@ -12,7 +12,7 @@ use super::expectation::{Awaited, Expectation, Pattern, Query};
 use super::fields::{self, Fields, Mistake};
 use super::shape::{self, Shape};
 use super::template::{JsonTemplate, Template, Values, is_variable};
-use super::{Act, Conn, Content, Opening, Scenario, Step, WITHIN};
+use super::{Act, Content, Opening, Scenario, Step, WITHIN};
 use crate::codec;
 use crate::duration;
 use crate::handshake::{HeaderLine, Target};
@@ -30,6 +30,8 @@ pub struct Given<'a> {
     pub values: &'a Values,
     /// The variables of the environment.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether there is a URL besides those in the file.
+    pub has_url: bool,
 }
 
 /// Reads a file.
@@ -42,11 +44,13 @@ pub fn parse(text: &str, given: Given) -> Result<Scenario, Vec<Mistake>> {
         expands: false,
         scenario: Scenario {
             name: None,
+            url: None,
             steps: Vec::new(),
             conns: Vec::new(),
             values: given.values.clone(),
         },
         states: Vec::new(),
+        unopened: Vec::new(),
         captured: BTreeSet::new(),
         last: None,
         records: 0,
@@ -61,9 +65,16 @@ pub fn parse(text: &str, given: Given) -> Result<Scenario, Vec<Mistake>> {
         }
     }
     if mistakes.is_empty() && reading.scenario.steps.is_empty() {
-        let hint = "a scenario sends or expects something, such as {\"from\":\"peer\",\"text\":\"hi\"}";
+        let hint =
+            "a scenario sends or expects something, such as {\"from\":\"peer\",\"text\":\"hi\"}";
         let what = "there is no step in it".to_owned();
         mistakes.push(Mistake { line: 1, column: 1, what, hint: hint.into() });
+    }
+    if mistakes.is_empty() && !given.has_url && reading.scenario.url.is_none() {
+        let what = "there is no URL in it".to_owned();
+        let hint =
+            "give --url URL, or begin with {\"event\":\"open\",\"url\":\"ws://…\"}".to_owned();
+        mistakes.push(Mistake { line: 1, column: 1, what, hint });
     }
     if mistakes.is_empty() { Ok(reading.finish()) } else { Err(mistakes) }
 }
@@ -75,6 +86,8 @@ struct Reading<'g> {
     scenario: Scenario,
     /// How far each connection has come.
     states: Vec<State>,
+    /// Connections that no record opens, and the line where each is used first.
+    unopened: Vec<(usize, u64)>,
     captured: BTreeSet<String>,
     /// When the last step was recorded.
     last: Option<SystemTime>,
@@ -108,9 +121,9 @@ impl Reading<'_> {
             return Ok(());
         }
         let conn = self.conn(&mut fields, &shape, number)?;
-        let within = self.within(&mut fields, at)?;
+        let (within, is_given) = self.within(&mut fields, at)?;
         let act = match shape {
-            Shape::Open => self.open(&mut fields)?,
+            Shape::Open => self.open(&mut fields, is_given.then_some(within), conn, number)?,
             Shape::Sent(kind) => self.sent(kind, &mut fields)?,
             Shape::Expected(kind) => self.expected(kind, &mut fields, at.is_some())?,
             Shape::Header | Shape::Told => return Ok(()),
@@ -143,13 +156,17 @@ impl Reading<'_> {
     fn conn(&mut self, fields: &mut Fields, shape: &Shape, line: u64) -> Parsed<usize> {
         let given = fields.take::<String>("conn", "a string")?;
         let name = given.as_ref().map(|given| given.value.clone()).unwrap_or_default();
-        let known = self.scenario.conns.iter().position(|conn| conn.name == name);
+        let known = self.scenario.conns.iter().position(|conn| *conn == name);
         let is_open = *shape == Shape::Open;
         let Some(conn) = known else {
-            self.scenario.conns.push(Conn { name, has_open: is_open });
+            let conn = self.states.len();
+            self.scenario.conns.push(name);
             self.states.push(State::Open(line));
-            self.follow(self.states.len() - 1, shape, line);
-            return Ok(self.states.len() - 1);
+            if !is_open {
+                self.unopened.push((conn, line));
+            }
+            self.follow(conn, shape, line);
+            return Ok(conn);
         };
         let called = if name.is_empty() { "the connection".into() } else { format!("{name:?}") };
         match self.states[conn] {
@@ -180,17 +197,24 @@ impl Reading<'_> {
         }
     }
 
-    fn within(&self, fields: &mut Fields, at: Option<SystemTime>) -> Parsed<Duration> {
+    /// How long a step may take, and whether the file says so.
+    fn within(&self, fields: &mut Fields, at: Option<SystemTime>) -> Parsed<(Duration, bool)> {
         if let Some(given) = self::duration(fields, "within")? {
-            return Ok(given);
+            return Ok((given, true));
         }
         // A recording allows the time that it took, and the usual one on top.
         let gap = at.and_then(|at| at.duration_since(self.last?).ok()).unwrap_or_default();
-        Ok(WITHIN + gap)
+        Ok((WITHIN + gap, false))
     }
 
-    fn open(&mut self, fields: &mut Fields) -> Parsed<Act> {
-        let mut opening = Opening::default();
+    fn open(
+        &mut self,
+        fields: &mut Fields,
+        within: Option<Duration>,
+        conn: usize,
+        line: u64,
+    ) -> Parsed<Act> {
+        let mut opening = Opening { within, ..Opening::default() };
         if let Some(url) = fields.take::<String>("url", "a string")? {
             let template = self.template(fields, url.raw, &url.value)?;
             if template.names().next().is_none()
@@ -199,6 +223,7 @@ impl Reading<'_> {
                 let hint = error.hint().unwrap_or("a URL looks like ws://localhost:9000/path");
                 return Err(fields.mistake(url.raw, error.to_string(), hint));
             }
+            self.scenario.url.get_or_insert_with(|| template.clone());
             opening.url = Some(template);
         }
         if let Some(given) = fields.take::<Option<String>>("subprotocol", "a string")? {
@@ -213,6 +238,9 @@ impl Reading<'_> {
             }
             // 101, and 2xx with HTTP/2, is no refusal.
             opening.status = Some(status.value).filter(|status| *status >= 300);
+            if opening.status.is_some() {
+                self.states[conn] = State::Closed(line);
+            }
         }
         Ok(Act::Open(opening))
     }
@@ -364,7 +392,11 @@ impl Reading<'_> {
         }
         if let Some(encoded) = fields.take::<String>("base64", "a string of base64")? {
             let bytes = BASE64.decode(&encoded.value).map_err(|error| {
-                fields.mistake(encoded.raw, format!("base64: {error}"), "check its end and alphabet")
+                fields.mistake(
+                    encoded.raw,
+                    format!("base64: {error}"),
+                    "check its end and alphabet",
+                )
             })?;
             return Ok(Some((Kind::Binary, Content::Bytes(bytes))));
         }
@@ -413,7 +445,11 @@ impl Reading<'_> {
                 return Err(fields.mistake(raw, format!("{name:?} is no name"), hint));
             }
             let Some(filter) = filter.as_str() else {
-                return Err(fields.mistake(raw, format!("the filter of {name:?} is no string"), HINT));
+                return Err(fields.mistake(
+                    raw,
+                    format!("the filter of {name:?} is no string"),
+                    HINT,
+                ));
             };
             let query = Query::new(Template::literal(filter)).map_err(|what| {
                 fields.mistake(raw, format!("the filter of {name:?}: {what}"), HINT)
@@ -451,7 +487,9 @@ impl Reading<'_> {
                     known.into_iter().chain(self.captured.iter().map(String::as_str)).collect();
                 let hint = match fields::similar(name, &known) {
                     Some(word) => format!("did you mean {{{{{word}}}}}?"),
-                    None => format!("give it with --var {name}=VALUE, or capture it in a line before"),
+                    None => {
+                        format!("give it with --var {name}=VALUE, or capture it in a line before")
+                    }
                 };
                 return Err(fields.mistake(at, format!("{{{{{name}}}}} stands for nothing"), hint));
             };
@@ -464,8 +502,13 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Says which Closes nothing else waits for.
+    /// Opens first what no record opens, and says which Closes nothing else waits for.
     fn finish(mut self) -> Scenario {
+        let open = |&(conn, line): &(usize, u64)| {
+            let act = Act::Open(Opening::default());
+            Step { line, conn, act, within: WITHIN }
+        };
+        self.scenario.steps.splice(0..0, self.unopened.iter().map(open));
         let mut followed = vec![false; self.scenario.conns.len()];
         for step in self.scenario.steps.iter_mut().rev() {
             let is_followed = &mut followed[step.conn];
@@ -488,7 +531,8 @@ fn closed(fields: &Fields, called: &str, since: u64, what: &str) -> Mistake {
 }
 
 fn not_a_template(fields: &Fields, at: &RawValue, what: String) -> Mistake {
-    let hint = "{{name}} stands for --var name=VALUE, a capture, or {{env.NAME}}; \\u007b{ is two braces";
+    let hint =
+        "{{name}} stands for --var name=VALUE, a capture, or {{env.NAME}}; \\u007b{ is two braces";
     fields.mistake(at, what, hint)
 }
 

@@ -135,9 +135,8 @@ impl Shape {
         }
         let (own, recorded) = self.fields();
         let common: &[&str] = if self == Shape::Header { &[] } else { &ANY };
-        let may_be = |name: &str| {
-            own.contains(&name) || recorded.contains(&name) || common.contains(&name)
-        };
+        let may_be =
+            |name: &str| own.contains(&name) || recorded.contains(&name) || common.contains(&name);
         let Some((name, value)) = fields.others(may_be) else { return self.check_none(fields) };
         let list = || format!("it may have {}", own.join(", "));
         let is_elsewhere = [Shape::Open, Shape::Sent(Event::Close)]
@@ -147,9 +146,10 @@ impl Shape {
         if is_elsewhere {
             let what = format!("{name} means nothing in {}", self.name());
             let hint = match (self, name) {
-                (Shape::Sent(Event::Message), "regex" | "jq" | "none" | "skip" | "within" | "capture") => {
-                    "add \"from\":\"peer\" if it is expected".to_owned()
-                }
+                (
+                    Shape::Sent(Event::Message),
+                    "regex" | "jq" | "none" | "skip" | "within" | "capture",
+                ) => "add \"from\":\"peer\" if it is expected".to_owned(),
                 (_, "code" | "reason") => "add \"event\":\"close\"".to_owned(),
                 _ => list(),
             };
@@ -171,7 +171,11 @@ impl Shape {
         let also = fields.others(|name| ["none", "conn", "time"].contains(&name));
         also.map_or(Ok(()), |(name, value)| {
             let what = format!("{name} means nothing beside none");
-            Err(fields.mistake(value, what, "none expects silence: {\"from\":\"peer\",\"none\":\"2s\"}"))
+            Err(fields.mistake(
+                value,
+                what,
+                "none expects silence: {\"from\":\"peer\",\"none\":\"2s\"}",
+            ))
         })
     }
 }

@@ -189,11 +189,13 @@ impl JsonTemplate {
 
     /// The names in it.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().flat_map(|part| match part {
-            JsonPart::Json(_) => None,
-            JsonPart::Text(template) => Some(template.names()),
-        })
-        .flatten()
+        self.0
+            .iter()
+            .flat_map(|part| match part {
+                JsonPart::Json(_) => None,
+                JsonPart::Text(template) => Some(template.names()),
+            })
+            .flatten()
     }
 
     /// The JSON with values in place of the names. A string that is nothing but a name becomes whatever
@@ -253,7 +255,11 @@ mod tests {
             ("{{name}}", Style::Plain, "a\"b{{id}}.*"),
             ("<{{ id }}{{list}}>", Style::Plain, "<12345678901234567890.50[1,\"x\"]>"),
             ("{{env.HOME}}/x", Style::Plain, "/root/x"),
-            (".a == \"{{name}}\" and .n == {{id}}", Style::Quoted, ".a == \"a\\\"b{{id}}.*\" and .n == 12345678901234567890.50"),
+            (
+                ".a == \"{{name}}\" and .n == {{id}}",
+                Style::Quoted,
+                ".a == \"a\\\"b{{id}}.*\" and .n == 12345678901234567890.50",
+            ),
             ("^{{name}}$", Style::Regex, "^a\"b\\{\\{id\\}\\}\\.\\*$"),
             ("}} {", Style::Plain, "}} {"),
         ];
@@ -296,7 +302,11 @@ mod tests {
         let literal = JsonTemplate::parse("[ \"{{id}}\" ]", false).unwrap();
         assert_eq!(literal.expand(&values()), "[\"{{id}}\"]");
         assert_eq!(JsonTemplate::parse("[\"{{\"]", true).unwrap_err(), "{{ has no }} behind it");
-        let names: Vec<_> = JsonTemplate::parse("[\"{{a}}{{b}}\",\"{{c}}\"]", true).unwrap().names().map(str::to_owned).collect();
+        let names: Vec<_> = JsonTemplate::parse("[\"{{a}}{{b}}\",\"{{c}}\"]", true)
+            .unwrap()
+            .names()
+            .map(str::to_owned)
+            .collect();
         assert_eq!(names, ["a", "b", "c"]);
     }
 }

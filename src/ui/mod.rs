@@ -1,6 +1,7 @@
 //! The words for stderr, the progress bar, and `-w`. Everything that comes from the peer is escaped,
 //! on a line that begins with our own text.
 
+mod check;
 mod closing;
 mod console;
 mod opening;
@@ -14,6 +15,7 @@ mod write_out;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
+pub use check::{Lines, Tap, Telling, annotation, junit};
 pub use closing::{closing_line, signal_name};
 pub use console::Console;
 pub use opening::header_name;

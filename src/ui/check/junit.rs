@@ -86,11 +86,7 @@ fn case(xml: &mut Writer<Vec<u8>>, file: &str, step: &StepDone) -> io::Result<()
     Ok(())
 }
 
-fn broken(
-    xml: &mut Writer<Vec<u8>>,
-    element: &str,
-    explanation: &Explanation,
-) -> io::Result<()> {
+fn broken(xml: &mut Writer<Vec<u8>>, element: &str, explanation: &Explanation) -> io::Result<()> {
     let message = explanation.why.first().map(String::as_str).unwrap_or_default();
     let lines: Vec<_> = explanation.lines().collect();
     xml.create_element(element)

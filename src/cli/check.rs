@@ -1,0 +1,99 @@
+//! The arguments of `check`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+
+use super::request::secret;
+use super::{OpeningArgs, values};
+use crate::handshake::Secret;
+use crate::output::Color;
+use crate::scenario::is_variable;
+
+/// What is checked, against what, and how it is told.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Scenarios, or recordings: a record a line; - is stdin
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+
+    /// The server, in place of those that the files name
+    #[arg(long, value_name = "URL", help_heading = "Scenario", value_parser = secret)]
+    pub url: Option<Secret>,
+
+    /// Have {{NAME}} stand for a text. May be repeated
+    ///
+    /// Names are expanded in files whose first record is {"event":"scenario","version":1}. Others on this
+    /// machine may see the command line: {{env.NAME}} keeps a secret off it.
+    /// Example: wspipe check --var user=alice login.jsonl
+    #[arg(long = "var", value_name = "NAME=VALUE", help_heading = "Scenario",
+          allow_hyphen_values = true, value_parser = variable)]
+    pub vars: Vec<(String, String)>,
+
+    /// Play so many scenarios at once
+    ///
+    /// Example: wspipe check --jobs 8 tests/*.jsonl
+    #[arg(short = 'j', long, value_name = "N", default_value = "1", help_heading = "Scenario")]
+    pub jobs: NonZeroUsize,
+
+    /// Begin no further scenario once one has failed
+    ///
+    /// Those that have begun are played to their end. Example: wspipe check --fail-fast tests/*.jsonl
+    #[arg(long, help_heading = "Scenario")]
+    pub fail_fast: bool,
+
+    /// Write a report to a file, as JUnit does (XML), for CI servers
+    ///
+    /// Example: wspipe check --junit report.xml tests/*.jsonl
+    #[arg(long, value_name = "FILE", help_heading = "Report", value_hint = ValueHint::FilePath)]
+    pub junit: Option<PathBuf>,
+
+    /// Print the results in the Test Anything Protocol, for prove and others
+    ///
+    /// Example: prove -e 'wspipe check --tap' tests/*.jsonl
+    #[arg(long, help_heading = "Report")]
+    pub tap: bool,
+
+    /// Colour the results
+    #[arg(long, value_name = "WHEN", help_heading = "Report", default_value = "auto")]
+    pub color: Color,
+
+    /// Say nothing: the exit code tells all
+    #[arg(short = 's', long, help_heading = "Report")]
+    pub silent: bool,
+
+    /// With -s, say errors all the same
+    #[arg(short = 'S', long, help_heading = "Report")]
+    pub show_error: bool,
+
+    /// Show the opening handshakes on stderr
+    #[arg(short = 'v', long, help_heading = "Report")]
+    pub verbose: bool,
+
+    /// Fail (exit 28) when all of it takes longer; 0 means no limit
+    #[arg(short = 'm', long, value_name = "DURATION", help_heading = "Limits",
+          value_parser = values::duration)]
+    pub max_time: Option<Duration>,
+
+    /// Refuse a message larger than this; 0 means no limit
+    #[arg(long, value_name = "SIZE", help_heading = "Limits", default_value = "64M",
+          value_parser = values::size)]
+    pub max_message_size: u64,
+
+    /// How the connections are opened.
+    #[command(flatten)]
+    pub opening: OpeningArgs,
+}
+
+fn variable(typed: &str) -> Result<(String, String), String> {
+    match typed.split_once('=') {
+        Some((name, value)) if is_variable(name) => Ok((name.to_owned(), value.to_owned())),
+        Some((name, _)) if name.starts_with("env.") => {
+            Err("what begins with env. is a variable of the environment".into())
+        }
+        Some(_) => Err("a name is letters, digits, _, - and dots, and begins with a letter".into()),
+        None => Err("write NAME=VALUE".into()),
+    }
+}

@@ -1,0 +1,128 @@
+//! One connection of a scenario: what has come, and has not been looked at.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use bytes::Bytes;
+
+use crate::exit::Closure;
+use crate::net::Stream;
+use crate::scenario::Came;
+use crate::session::{Conversation, Heard, MAX_HELD};
+use crate::wire::{Close, Kind};
+
+/// What each thing that has come counts for besides its bytes.
+const OVERHEAD: usize = 64;
+
+/// One connection.
+#[derive(Debug)]
+pub struct Line {
+    conversation: Conversation<Stream>,
+    heard: VecDeque<Heard>,
+    /// Bytes of that.
+    waiting: usize,
+    /// How it ended, as soon as that is known, whatever else is to be looked at before.
+    pub ended: Option<Closure>,
+}
+
+impl Line {
+    /// A connection that has just been opened.
+    pub fn new(conversation: Conversation<Stream>) -> Line {
+        Line { conversation, heard: VecDeque::new(), waiting: 0, ended: None }
+    }
+
+    /// What came next; the end stays the end.
+    pub fn take(&mut self) -> Option<Heard> {
+        let next = self.heard.pop_front();
+        if let Some(heard) = &next {
+            self.waiting -= size(heard);
+        }
+        next.or_else(|| self.ended.clone().map(Heard::End))
+    }
+
+    /// What has come and was not taken.
+    pub fn untaken(&self) -> impl Iterator<Item = &Heard> {
+        self.heard.iter()
+    }
+
+    /// Sends a message.
+    pub fn say(&mut self, kind: Kind, payload: Vec<u8>) {
+        self.conversation.say(kind, payload.into());
+    }
+
+    /// Sends a Ping.
+    pub fn ping(&mut self, payload: Vec<u8>) {
+        self.conversation.ping(payload);
+    }
+
+    /// Sends a Close.
+    pub fn close(&mut self, close: Close) {
+        self.conversation.close(close);
+    }
+
+    /// Whether all that was said is on its way.
+    pub fn is_on_its_way(&self) -> bool {
+        self.conversation.unsaid() == 0
+    }
+
+    /// Ends it.
+    pub async fn part(self) {
+        self.conversation.part().await;
+    }
+
+    /// Whether more is read: what waits is bounded, and then the peer waits.
+    fn listens(&self) -> bool {
+        self.waiting < MAX_HELD as usize
+    }
+
+    fn keep(&mut self, heard: Heard) {
+        if let Heard::End(closure) = heard {
+            self.ended = Some(closure);
+        } else {
+            self.waiting += size(&heard);
+            self.heard.push_back(heard);
+        }
+    }
+}
+
+fn size(heard: &Heard) -> usize {
+    let bytes = match heard {
+        Heard::Message(_, payload) => Bytes::len(payload),
+        Heard::Ping(payload) | Heard::Pong(payload) => payload.len(),
+        Heard::End(_) => 0,
+    };
+    OVERHEAD + bytes
+}
+
+/// Lets all connections speak and listen until something has moved on one of them that others wait for:
+/// something came, or all that was said is on its way.
+pub async fn converse(lines: &mut [Option<Line>]) {
+    poll_fn(|cx| {
+        let mut moved = false;
+        for line in lines.iter_mut().flatten().filter(|line| line.ended.is_none()) {
+            let was_on_its_way = line.is_on_its_way();
+            let listens = line.listens();
+            // It keeps nothing between two polls.
+            let next = pin!(line.conversation.next(listens)).poll(cx);
+            if let Poll::Ready(Some(heard)) = next {
+                moved = true;
+                line.keep(heard);
+            }
+            moved |= !was_on_its_way && line.is_on_its_way();
+        }
+        if moved { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// Something that came, as expectations see it.
+pub fn came(heard: &Heard) -> Came<'_> {
+    match heard {
+        Heard::Message(kind, payload) => Came::Message(*kind, payload),
+        Heard::Ping(payload) => Came::Ping(payload),
+        Heard::Pong(payload) => Came::Pong(payload),
+        Heard::End(closure) => Came::End(closure),
+    }
+}

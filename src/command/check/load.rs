@@ -1,0 +1,75 @@
+//! The files of `check`, read and understood before anything is sent.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use crate::failure::Failure;
+use crate::output::escape::one_line;
+use crate::scenario::{Given, Mistake, Scenario, Values, parse};
+
+/// Mistakes of one file that are told.
+const TOLD: usize = 20;
+
+/// A file that can be played.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Its name, harmless.
+    pub file: String,
+    /// What it asks for.
+    pub scenario: Scenario,
+}
+
+/// Reads all files.
+///
+/// # Errors
+/// One cannot be read, or all mistakes of all of them.
+pub fn load(
+    files: &[PathBuf],
+    vars: &[(String, String)],
+    has_url: bool,
+) -> Result<Vec<Loaded>, Failure> {
+    let mut values = Values::default();
+    vars.iter().for_each(|(name, text)| values.set_text(name, text));
+    let environment = |name: &str| env::var(name).ok();
+    let given = Given { values: &values, environment: &environment, has_url };
+    let mut loaded = Vec::new();
+    let mut wrong = Vec::new();
+    for path in files {
+        let file = name(path);
+        match parse(&read(path, &file)?, given) {
+            Ok(scenario) => loaded.push(Loaded { file, scenario }),
+            Err(mistakes) => wrong.extend(told(&file, &mistakes)),
+        }
+    }
+    if wrong.is_empty() { Ok(loaded) } else { Err(Failure::Scenario(wrong.join("\nwspipe: "))) }
+}
+
+fn name(path: &Path) -> String {
+    if path == Path::new("-") { "stdin".into() } else { one_line(&path.display().to_string()) }
+}
+
+fn read(path: &Path, name: &str) -> Result<String, Failure> {
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes).map(|_| bytes)
+    } else {
+        fs::read(path)
+    };
+    let failed = |error| Failure::ReadInput { name: name.to_owned(), error };
+    String::from_utf8(bytes.map_err(failed)?).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = memchr::memchr_iter(b'\n', &error.as_bytes()[..at]).count() + 1;
+        Failure::Scenario(format!("{name}:{line}: not valid UTF-8"))
+    })
+}
+
+/// The mistakes of a file, each with its place and the way out.
+fn told(file: &str, mistakes: &[Mistake]) -> Vec<String> {
+    let shown = mistakes.iter().take(TOLD).map(|mistake| {
+        let Mistake { line, column, what, hint } = mistake;
+        format!("{file}:{line}:{column}: {}\n  hint: {}", one_line(what), one_line(hint))
+    });
+    let more = mistakes.len().saturating_sub(TOLD);
+    let more = (more > 0).then(|| format!("{file}: and {more} more mistakes"));
+    shown.chain(more).collect()
+}

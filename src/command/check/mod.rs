@@ -1,0 +1,169 @@
+//! `check`: scenarios are read, played against servers, and told of.
+
+mod line;
+mod load;
+mod play;
+mod tell;
+
+use std::cell::Cell;
+use std::env;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::rc::Rc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinSet, LocalSet};
+
+use super::cookies::Cookies;
+use super::plan::limit;
+use super::request::how;
+use crate::cli::CheckArgs;
+use crate::exit::{self, Exit, code};
+use crate::failure::{Failure, TimeLimit};
+use crate::handshake::{Secret, Target};
+use crate::output::Palette;
+use crate::scenario::{Played, Scenario, StepDone, StepEnd};
+use crate::session::{Interrupt, Interrupts};
+use crate::ui::{Lines, Tap, Telling, Voice};
+use crate::wire::Close;
+use load::{Loaded, load};
+use play::{Verdict, Way, play};
+use tell::{Sender, Teller, Told};
+
+/// Plays the scenarios of all files.
+///
+/// # Errors
+/// The command line or a file cannot be obeyed; nothing has been sent then. Or the report cannot be
+/// written.
+pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result<Exit, Failure> {
+    let target = arguments.url.as_ref().map(|Secret(url)| Target::parse(url)).transpose()?;
+    let loaded = load(&arguments.files, &arguments.vars, target.is_some())?;
+    let mut interrupts = Interrupts::new(start, arguments.max_time.and_then(limit))
+        .context("cannot listen for signals")?;
+    let mut teller = Teller::begin(telling(&arguments), &arguments, voice, &loaded)?;
+    let cookies = Cookies::of(&arguments.opening, None, target.as_ref())?;
+    let retry = arguments.opening.retry.rules();
+    let max_message = Some(arguments.max_message_size).filter(|size| *size > 0);
+    let how = how(arguments.opening)?;
+    let way = Rc::new(Way { target, how, retry, jar: cookies.jar, max_message, voice });
+    let local = LocalSet::new();
+    let (stop, stopped) = watch::channel(None);
+    let all = All {
+        loaded,
+        way,
+        tell: teller.sender(),
+        stopped,
+        jobs: arguments.jobs.get(),
+        fail_fast: arguments.fail_fast,
+    };
+    let playing = local.run_until(all.play());
+    tokio::pin!(playing);
+    let mut ended = None;
+    let verdicts = loop {
+        tokio::select! {
+            verdicts = &mut playing => break verdicts,
+            failure = teller.failed() => return Err(failure),
+            interrupt = interrupts.next() => {
+                if let Some(Exit::Signal(_)) = ended {
+                    // A second one at once.
+                    return Ok(ended.unwrap_or(Exit::Code(code::OTHER)));
+                }
+                let (exit, close) = match interrupt {
+                    Interrupt::Signal(signal) => (Exit::Signal(signal), Close::new(1001, "")),
+                    Interrupt::MaxTime(limit) => {
+                        let failure = Failure::TimeLimit(TimeLimit::MaxTime(limit));
+                        // Where nobody reads there is nobody to tell.
+                        let _ = io::stderr().lock().write_all(voice.failure(&failure).as_bytes());
+                        (exit::of_failure(&failure), Close::new(1000, ""))
+                    }
+                };
+                ended.get_or_insert(exit);
+                stop.send_replace(Some(close));
+            }
+        }
+    };
+    let told = tokio::select! {
+        told = teller.end() => told,
+        interrupt = interrupts.next() => match interrupt {
+            Interrupt::Signal(signal) => return Ok(Exit::Signal(signal)),
+            Interrupt::MaxTime(limit) => Err(Failure::TimeLimit(TimeLimit::MaxTime(limit))),
+        },
+    };
+    told.map(|()| ended.unwrap_or_else(|| overall(&verdicts)))
+}
+
+/// All scenarios, and what they have in common.
+struct All {
+    loaded: Vec<Loaded>,
+    way: Rc<Way>,
+    tell: Sender,
+    stopped: watch::Receiver<Option<Close>>,
+    jobs: usize,
+    fail_fast: bool,
+}
+
+impl All {
+    async fn play(self) -> Vec<Verdict> {
+        let slots = Rc::new(Semaphore::new(self.jobs));
+        let broken = Rc::new(Cell::new(false));
+        let mut playing = JoinSet::new();
+        for (number, Loaded { file, scenario }) in self.loaded.into_iter().enumerate() {
+            let (slots, broken) = (Rc::clone(&slots), Rc::clone(&broken));
+            let (way, stopped) = (Rc::clone(&self.way), self.stopped.clone());
+            let (tell, fail_fast) = (self.tell.clone(), self.fail_fast);
+            playing.spawn_local(async move {
+                let slot = slots.acquire().await;
+                let tell = move |told| tell.send(number, told);
+                let is_over = stopped.borrow().is_some() || fail_fast && broken.get();
+                let verdict = if is_over {
+                    skip(&scenario, &file, &tell);
+                    Verdict::NotRun
+                } else {
+                    play(scenario, file, way, stopped, &tell).await
+                };
+                broken.set(broken.get() || !matches!(verdict, Verdict::Passed | Verdict::NotRun));
+                drop(slot);
+                (number, verdict)
+            });
+        }
+        let mut verdicts = playing.join_all().await;
+        verdicts.sort_by_key(|(number, _)| *number);
+        verdicts.into_iter().map(|(_, verdict)| verdict).collect()
+    }
+}
+
+/// Tells of a scenario that is not played.
+fn skip(scenario: &Scenario, file: &str, tell: &dyn Fn(Told)) {
+    tell(Told::Scenario);
+    let steps: Vec<_> = scenario.steps.iter().map(|step| not_run(scenario, step)).collect();
+    steps.iter().for_each(|step| tell(Told::Step(step.clone())));
+    let (file, name) = (file.to_owned(), scenario.name.clone());
+    tell(Told::Played(Played { file, name, steps, took: Default::default() }));
+}
+
+fn not_run(scenario: &Scenario, step: &crate::scenario::Step) -> StepDone {
+    let what = scenario.describe(step);
+    StepDone { line: step.line, what, took: Default::default(), end: StepEnd::NotRun }
+}
+
+/// The exit code of all together: the first failure that has one of its own, else whether all passed.
+fn overall(verdicts: &[Verdict]) -> Exit {
+    let own = verdicts.iter().find_map(|verdict| match verdict {
+        Verdict::Error(exit) => Some(*exit),
+        _ => None,
+    });
+    let failed = verdicts.iter().any(|verdict| *verdict == Verdict::Failed);
+    own.unwrap_or(Exit::Code(if failed { code::NOT_AS_ASKED } else { code::SUCCESS }))
+}
+
+fn telling(arguments: &CheckArgs) -> Box<dyn Telling> {
+    if arguments.tap {
+        return Box::new(Tap::default());
+    }
+    let [no_color, term] = ["NO_COLOR", "TERM"].map(env::var_os);
+    let is_wanted =
+        arguments.color.is_wanted(io::stdout().is_terminal(), no_color.as_deref(), term.as_deref());
+    let palette = if is_wanted { Palette::colored() } else { Palette::plain() };
+    Box::new(Lines { palette })
+}

@@ -1,0 +1,459 @@
+//! One scenario, step by step, over its connections.
+
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::watch;
+use tokio::time::{Instant as TokioInstant, sleep, sleep_until};
+
+use super::line::{Line, came, converse};
+use super::not_run;
+use super::tell::Told;
+use crate::command::serve;
+use crate::command::setback::setback;
+use crate::exit::{self, Answer, Closure, Exit};
+use crate::failure::{Failure, duration};
+use crate::handshake::{HeaderLine, Jar, Location, Target};
+use crate::net::{self, How};
+use crate::policy::retry::Retry;
+use crate::scenario::{
+    Act, Came, Expectation, Explanation, Judged, Opening, Played, Scenario, Step, StepDone,
+    StepEnd, Style, Values, WITHIN, ended,
+};
+use crate::session::{Conversation, Heard};
+use crate::ui::Voice;
+use crate::wire::{Close, Role};
+
+/// How long the connections may take to part when a scenario has failed or is ended from outside.
+const PARTING: Duration = Duration::from_secs(1);
+/// Things that also came, and are told.
+const TOLD: usize = 10;
+
+/// How connections are opened.
+#[derive(Debug)]
+pub struct Way {
+    /// `--url`.
+    pub target: Option<Target>,
+    /// The flags about the opening.
+    pub how: How,
+    /// When it is tried again.
+    pub retry: Retry,
+    /// The cookies of files.
+    pub jar: Option<Jar>,
+    /// The largest message that is taken.
+    pub max_message: Option<u64>,
+    /// How much is said.
+    pub voice: Voice,
+}
+
+/// How a scenario ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it says.
+    Passed,
+    /// Otherwise.
+    Failed,
+    /// By a failure that has an exit code of its own.
+    Error(Exit),
+    /// It was not played to its end.
+    NotRun,
+}
+
+/// Why a step did not pass.
+enum Trouble {
+    /// Something else came than was expected, or nothing.
+    Unmet(Explanation),
+    /// It could not be tried.
+    Failed(Failure),
+    /// It was ended from outside.
+    Stopped,
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Trouble {
+        Trouble::Failed(failure)
+    }
+}
+
+/// A scenario that is being played.
+struct Play<'a> {
+    scenario: &'a Scenario,
+    way: Rc<Way>,
+    lines: Vec<Option<Line>>,
+    values: Values,
+    stopped: watch::Receiver<Option<Close>>,
+    /// What came and was passed over in the step that is under way.
+    passed_over: Vec<String>,
+    tell: &'a dyn Fn(Told),
+}
+
+/// Plays a scenario, and tells of each step.
+pub async fn play(
+    scenario: Scenario,
+    file: String,
+    way: Rc<Way>,
+    stopped: watch::Receiver<Option<Close>>,
+    tell: &dyn Fn(Told),
+) -> Verdict {
+    tell(Told::Scenario);
+    let begun = Instant::now();
+    let mut lines = Vec::new();
+    lines.resize_with(scenario.conns.len(), || None);
+    let values = scenario.values.clone();
+    let mut play =
+        Play { scenario: &scenario, way, lines, values, stopped, passed_over: Vec::new(), tell };
+    let mut verdict = Verdict::Passed;
+    let mut steps = Vec::new();
+    for step in &scenario.steps {
+        let done = if verdict == Verdict::Passed {
+            let (done, then) = play.step(step).await;
+            verdict = then;
+            done
+        } else {
+            not_run(&scenario, step)
+        };
+        tell(Told::Step(done.clone()));
+        steps.push(done);
+    }
+    tell(Told::Played(Played { file, name: scenario.name.clone(), steps, took: begun.elapsed() }));
+    play.part(verdict == Verdict::Passed).await;
+    verdict
+}
+
+impl Play<'_> {
+    async fn step(&mut self, step: &Step) -> (StepDone, Verdict) {
+        let what = self.scenario.describe(step);
+        (self.tell)(Told::Begun(what.clone()));
+        self.passed_over.clear();
+        let begun = Instant::now();
+        let done = self.act(step).await;
+        let took = begun.elapsed();
+        let (end, verdict) = match done {
+            Ok(()) => (StepEnd::Passed, Verdict::Passed),
+            Err(Trouble::Stopped) => (StepEnd::NotRun, Verdict::NotRun),
+            Err(Trouble::Unmet(mut explanation)) => {
+                explanation.arrived = self.what_else_arrived();
+                (StepEnd::Failed(explanation), Verdict::Failed)
+            }
+            Err(Trouble::Failed(failure)) => {
+                let hint = failure.hint().map(|hint| format!("hint: {hint}"));
+                let why = [failure.to_string()].into_iter().chain(hint);
+                let exit = exit::of_failure(&failure);
+                (StepEnd::Error(Explanation::new(why)), Verdict::Error(exit))
+            }
+        };
+        (StepDone { line: step.line, what, took, end }, verdict)
+    }
+
+    async fn act(&mut self, step: &Step) -> Result<(), Trouble> {
+        match &step.act {
+            Act::Open(opening) => self.open(step.conn, opening).await,
+            Act::Send(kind, content) => {
+                let payload = content.payload(&self.values);
+                self.line(step.conn)?.say(*kind, payload);
+                self.send(step.conn, step.within).await
+            }
+            Act::Ping(payload) => {
+                self.line(step.conn)?.ping(payload.clone());
+                self.send(step.conn, step.within).await
+            }
+            Act::Close(close, awaited) => {
+                self.line(step.conn)?.close(close.clone());
+                if *awaited { self.await_close(step.conn, step.within).await } else { Ok(()) }
+            }
+            Act::Expect(expectation) => self.expect(step.conn, expectation, step.within).await,
+            Act::Silence(length) => self.expect_silence(step.conn, *length).await,
+        }
+    }
+
+    /// A connection that can be written to.
+    fn line(&mut self, conn: usize) -> Result<&mut Line, Trouble> {
+        match &mut self.lines[conn] {
+            Some(Line { ended: Some(closure), .. }) => {
+                Err(unmet([format!("nothing can be sent: {}", ended(closure))]))
+            }
+            Some(line) => Ok(line),
+            // What is not open is found when the file is read.
+            None => Err(unmet(["the connection is not open".to_owned()])),
+        }
+    }
+
+    /// Waits until something moves, a time has come, or all is ended from outside.
+    async fn wait(&mut self, until: Instant) -> Result<(), Trouble> {
+        let late = TokioInstant::from_std(until);
+        tokio::select! {
+            biased;
+            _ = self.stopped.wait_for(Option::is_some) => Err(Trouble::Stopped),
+            () = converse(&mut self.lines) => Ok(()),
+            () = sleep_until(late) => Ok(()),
+        }
+    }
+
+    async fn open(&mut self, conn: usize, opening: &Opening) -> Result<(), Trouble> {
+        if let Some(line) = self.lines[conn].take() {
+            line.part().await;
+        }
+        let mut how = self.how(opening)?;
+        let location = match self.target(opening)? {
+            Target::Server(location) => location,
+            Target::Echo => {
+                how.go_straight();
+                serve::start_echo().await?
+            }
+        };
+        if let Some(within) = opening.within {
+            how.limits.connect_timeout = Some(within);
+        }
+        let way = Rc::clone(&self.way);
+        let mut stopped = self.stopped.clone();
+        let opened = tokio::select! {
+            opened = open_at_last(&way, &location, &how) => opened,
+            never = converse_on(&mut self.lines) => match never {},
+            _ = stopped.wait_for(Option::is_some) => return Err(Trouble::Stopped),
+        };
+        match (opened, opening.status) {
+            (Ok(opened), None) => {
+                let net::Opened { stream, early, accepted } = opened;
+                let deflate = accepted.deflate.as_ref();
+                let conversation =
+                    Conversation::new(stream, &early, Role::Client, way.max_message, deflate);
+                self.lines[conn] = Some(Line::new(conversation));
+                Ok(())
+            }
+            (Ok(_), Some(status)) => {
+                Err(unmet([format!("the upgrade was accepted, not refused with {status}")]))
+            }
+            (Err(Failure::Refused(refusal)), Some(status)) => {
+                let got = refusal.status.as_u16();
+                let why = format!("the upgrade was refused with {got}, not {status}");
+                if got == status { Ok(()) } else { Err(unmet([why])) }
+            }
+            (Err(failure), _) => Err(failure.into()),
+        }
+    }
+
+    fn how(&self, opening: &Opening) -> Result<How, Failure> {
+        let mut how = self.way.how.clone();
+        if how.request.subprotocols.is_empty() {
+            how.request.subprotocols.clone_from(&opening.subprotocols);
+        }
+        for (name, value) in &opening.headers {
+            let value = value.expand(&self.values, Style::Plain);
+            let line = HeaderLine::parse(&format!("{name}: {value}")).map_err(|why| {
+                Failure::usage(
+                    format!("the header {name}: {why}"),
+                    "look at what its names stand for",
+                )
+            })?;
+            how.request.headers.push(line);
+        }
+        Ok(how)
+    }
+
+    fn target(&self, opening: &Opening) -> Result<Target, Failure> {
+        if let Some(target) = &self.way.target {
+            return Ok(target.clone());
+        }
+        let url = opening.url.as_ref().or(self.scenario.url.as_ref());
+        let url = url.map(|url| url.expand(&self.values, Style::Plain)).unwrap_or_default();
+        Ok(Target::parse(&url)?)
+    }
+
+    /// Waits until what was said is on its way.
+    async fn send(&mut self, conn: usize, within: Duration) -> Result<(), Trouble> {
+        let deadline = Instant::now() + within;
+        loop {
+            match &self.lines[conn] {
+                Some(line) if line.is_on_its_way() => return Ok(()),
+                _ => self.line(conn)?,
+            };
+            if Instant::now() >= deadline {
+                let within = duration(&within);
+                return Err(unmet([format!("the peer did not take it within {within}")]));
+            }
+            self.wait(deadline).await?;
+        }
+    }
+
+    async fn expect(
+        &mut self,
+        conn: usize,
+        expected: &Expectation,
+        within: Duration,
+    ) -> Result<(), Trouble> {
+        let deadline = Instant::now() + within;
+        let mut nearest = None;
+        loop {
+            while let Some(heard) = self.lines[conn].as_mut().and_then(Line::take) {
+                let is_end = matches!(heard, Heard::End(_));
+                match expected.judge(came(&heard), &self.values) {
+                    Judged::Met(captured) => {
+                        captured.into_iter().for_each(|(name, json)| self.values.set(&name, json));
+                        return Ok(());
+                    }
+                    Judged::Passed => {}
+                    Judged::Unmet if expected.skip && !is_end => {
+                        self.pass_over(conn, came(&heard));
+                        let nearness = expected.nearness(came(&heard), &self.values);
+                        if nearest.as_ref().is_none_or(|(best, _)| nearness > *best) {
+                            nearest = Some((nearness, heard));
+                        }
+                    }
+                    Judged::Unmet => {
+                        return Err(self.unlike(expected, "came", came(&heard)));
+                    }
+                }
+            }
+            if Instant::now() >= deadline {
+                let within = duration(&within);
+                return Err(match nearest {
+                    None => unmet([format!("nothing came within {within}")]),
+                    Some((_, heard)) => {
+                        let before = format!("it did not come within {within}; the nearest");
+                        self.unlike(expected, &before, came(&heard))
+                    }
+                });
+            }
+            self.wait(deadline).await?;
+        }
+    }
+
+    /// Why something that came is not what was expected.
+    fn unlike(&self, expected: &Expectation, before: &str, came: Came) -> Trouble {
+        let got = format!("{before}: {}", came.describe());
+        unmet([got].into_iter().chain(expected.explain(came, &self.values)))
+    }
+
+    async fn expect_silence(&mut self, conn: usize, length: Duration) -> Result<(), Trouble> {
+        let deadline = Instant::now() + length;
+        loop {
+            while let Some(heard) = self.lines[conn].as_mut().and_then(Line::take) {
+                if let Heard::Message(..) | Heard::End(_) = heard {
+                    return Err(unmet([format!("came: {}", came(&heard).describe())]));
+                }
+            }
+            if Instant::now() >= deadline {
+                return Ok(());
+            }
+            self.wait(deadline).await?;
+        }
+    }
+
+    async fn await_close(&mut self, conn: usize, within: Duration) -> Result<(), Trouble> {
+        let deadline = Instant::now() + within;
+        loop {
+            while let Some(heard) = self.lines[conn].as_mut().and_then(Line::take) {
+                let Heard::End(closure) = &heard else {
+                    self.pass_over(conn, came(&heard));
+                    continue;
+                };
+                return match closure {
+                    Closure::ByUs { answer: Answer::Close(_), .. }
+                        if closure.peers_close().is_none() =>
+                    {
+                        Ok(())
+                    }
+                    closure => Err(unmet([ended(closure)])),
+                };
+            }
+            if Instant::now() >= deadline {
+                let within = duration(&within);
+                return Err(unmet([format!("our Close was not answered within {within}")]));
+            }
+            self.wait(deadline).await?;
+        }
+    }
+
+    fn pass_over(&mut self, conn: usize, came: Came) {
+        if self.passed_over.len() < TOLD && !matches!(came, Came::Ping(_) | Came::Pong(_)) {
+            self.passed_over.push(self.named(conn) + &came.describe());
+        }
+    }
+
+    fn named(&self, conn: usize) -> String {
+        let name = &self.scenario.conns[conn];
+        if name.is_empty() { String::new() } else { format!("{name}: ") }
+    }
+
+    /// What came and no step has taken, in lines.
+    fn what_else_arrived(&mut self) -> Vec<String> {
+        let mut arrived = std::mem::take(&mut self.passed_over);
+        let mut more = 0;
+        for (conn, line) in self.lines.iter().enumerate() {
+            for heard in line.iter().flat_map(Line::untaken) {
+                if arrived.len() < TOLD {
+                    arrived.push(self.named(conn) + &came(heard).describe());
+                } else {
+                    more += 1;
+                }
+            }
+        }
+        if more > 0 {
+            arrived.push(format!("and {more} more"));
+        }
+        arrived
+    }
+
+    /// Closes what is open, and waits for the answers, the longer if all went well.
+    async fn part(mut self, all_well: bool) {
+        let close = self.stopped.borrow().clone().unwrap_or(Close::new(1000, ""));
+        for line in self.lines.iter_mut().flatten() {
+            line.close(close.clone());
+        }
+        let deadline = Instant::now() + if all_well { WITHIN } else { PARTING };
+        let is_open = |line: &Line| line.ended.is_none();
+        while self.lines.iter().flatten().any(is_open) && Instant::now() < deadline {
+            // Nobody looks at what comes now.
+            for line in self.lines.iter_mut().flatten() {
+                while line.ended.is_none() && line.take().is_some() {}
+            }
+            let late = sleep_until(TokioInstant::from_std(deadline));
+            tokio::select! {
+                () = converse(&mut self.lines) => {}
+                () = late => {}
+                _ = self.stopped.wait_for(Option::is_some), if all_well => break,
+            }
+        }
+        for line in self.lines.into_iter().flatten() {
+            line.part().await;
+        }
+    }
+}
+
+/// Opens a connection, as often as it may help.
+async fn open_at_last(way: &Way, location: &Location, how: &How) -> Result<net::Opened, Failure> {
+    let first = Instant::now();
+    let mut made = 0;
+    loop {
+        let mut jar = way.jar.clone();
+        let mut tell = |step: crate::handshake::Step<'_>| {
+            let text = way.voice.step(&step);
+            if !text.is_empty() {
+                // Where nobody reads there is nobody to tell.
+                let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes());
+            }
+        };
+        let failure = match net::open(location, how, jar.as_mut(), &mut tell).await {
+            Ok(opened) => return Ok(opened),
+            Err(failure) => failure,
+        };
+        let setback = setback(&failure, SystemTime::now());
+        let Some(pause) = way.retry.pause(setback, made, first.elapsed()) else {
+            return Err(failure);
+        };
+        made += 1;
+        sleep(pause).await;
+    }
+}
+
+/// Lets the connections speak and listen for ever.
+async fn converse_on(lines: &mut [Option<Line>]) -> Infallible {
+    loop {
+        converse(lines).await;
+    }
+}
+
+fn unmet(why: impl IntoIterator<Item = String>) -> Trouble {
+    Trouble::Unmet(Explanation::new(why))
+}
