@@ -228,6 +228,7 @@ mod tests {
             peer: "<p>",
             aside: "<a>",
             end: "</>",
+            ..Palette::plain()
         };
         let text = "{\"k\u{9b}\":\"s\u{202e}\u{7f}\",\"e\":[-1.5e3,true,null,{}]}";
         let expected = "{\n  <k>\"k\\u{9b}\"</>: <s>\"s\\u{202e}\\x7f\"</>,\n  <k>\"e\"</>: [\n    \

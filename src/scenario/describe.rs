@@ -44,6 +44,7 @@ impl Content {
         match self {
             Content::Text(template) => kind + &short(template.source().as_bytes()),
             Content::Json(template) => format!("json {}", cut(&one_line(&template.source()))),
+            Content::Bytes(bytes) if kind.is_empty() => format!("binary of {} bytes", bytes.len()),
             Content::Bytes(bytes) => format!("{kind}of {} bytes", bytes.len()),
         }
     }

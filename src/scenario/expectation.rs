@@ -361,3 +361,165 @@ pub fn shown(payload: &[u8]) -> String {
     text.push('"');
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Answer;
+    use crate::scenario::{Act, Given, parse};
+    use crate::wire::{Close, Violation};
+
+    /// The expectation of the line, in a file that may have names.
+    fn expectation(line: &str) -> Expectation {
+        let values = values();
+        let environment = |_: &str| None;
+        let given = Given { values: &values, environment: &environment, has_url: true };
+        let text = format!("{{\"event\":\"scenario\",\"version\":1}}\n{line}");
+        let mut scenario = parse(&text, given).unwrap_or_else(|wrong| panic!("{line}: {wrong:?}"));
+        match scenario.steps.pop().map(|step| step.act) {
+            Some(Act::Expect(expectation)) => *expectation,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn values() -> Values {
+        let mut values = Values::default();
+        values.set_text("dot", "a.b");
+        values.set("seven", "7".into());
+        values
+    }
+
+    fn text(payload: &str) -> Came<'_> {
+        Came::Message(Kind::Text, payload.as_bytes())
+    }
+
+    #[test]
+    fn what_came_is_judged_by_all_that_is_named() {
+        let binary = Came::Message(Kind::Binary, b"\x00\xff");
+        let closed = Closure::ByPeer(Close::new(4000, "bye"));
+        let ours = Close::new(1000, "");
+        let answered = Closure::ByUs { sent: ours.clone(), answer: Answer::Close(ours) };
+        let lost = Closure::Lost("reset".into());
+        let met = || Judged::Met(Vec::new());
+        let cases = [
+            ("{}", text(""), met()),
+            ("{}", binary, met()),
+            ("{\"text\":\"a\"}", text("a"), met()),
+            ("{\"text\":\"a\"}", text("a "), Judged::Unmet),
+            ("{\"text\":\"a\"}", Came::Message(Kind::Binary, b"a"), Judged::Unmet),
+            ("{\"text\":\"a\",\"opcode\":\"binary\"}", Came::Message(Kind::Binary, b"a"), met()),
+            ("{\"text\":\"{{dot}}\"}", text("a.b"), met()),
+            ("{\"json\":{\"b\":1,\"a\":[]}}", text("{\"a\":[],\"b\":1}"), met()),
+            ("{\"json\":{\"b\":1}}", text("{\"b\":2}"), Judged::Unmet),
+            ("{\"json\":{\"b\":1}}", text("{\"b\":"), Judged::Unmet),
+            ("{\"json\":{\"b\":\"{{seven}}\"}}", text("{\"b\":7}"), met()),
+            ("{\"hex\":\"00ff\"}", binary, met()),
+            ("{\"hex\":\"00fe\"}", binary, Judged::Unmet),
+            ("{\"hex\":\"61\"}", text("a"), met()),
+            ("{\"opcode\":\"text\"}", binary, Judged::Unmet),
+            ("{\"length\":2}", binary, met()),
+            ("{\"length\":3}", binary, Judged::Unmet),
+            ("{\"regex\":\"b$\"}", text("ab"), met()),
+            ("{\"regex\":\"^b\"}", text("ab"), Judged::Unmet),
+            ("{\"regex\":\"^{{dot}}$\"}", text("a.b"), met()),
+            ("{\"regex\":\"^{{dot}}$\"}", text("axb"), Judged::Unmet),
+            ("{\"jq\":\".a\"}", text("{\"a\":0}"), met()),
+            ("{\"jq\":\".a\"}", text("{\"a\":false}"), Judged::Unmet),
+            ("{\"jq\":\".a\"}", text("no json"), Judged::Unmet),
+            ("{\"jq\":\"empty\"}", text("1"), Judged::Unmet),
+            ("{\"jq\":\". == \\\"{{dot}}\\\"\"}", text("\"a.b\""), met()),
+            ("{\"jq\":\". == {{seven}}\"}", text("7"), met()),
+            (
+                "{\"capture\":{\"x\":\".a\"}}",
+                text("{\"a\":1.50}"),
+                Judged::Met(vec![("x".into(), "1.50".into())]),
+            ),
+            ("{\"capture\":{\"x\":\".a\"}}", text("[]"), Judged::Unmet),
+            ("{\"capture\":{\"x\":\".[]\"}}", text("[]"), Judged::Unmet),
+            ("{}", Came::Ping(b""), Judged::Passed),
+            ("{}", Came::Pong(b""), Judged::Passed),
+            ("{}", Came::End(&closed), Judged::Unmet),
+            ("{\"event\":\"pong\",\"text\":\"x\"}", Came::Pong(b"x"), met()),
+            ("{\"event\":\"pong\",\"text\":\"x\"}", Came::Pong(b"y"), Judged::Unmet),
+            ("{\"event\":\"pong\"}", Came::Ping(b""), Judged::Passed),
+            ("{\"event\":\"ping\"}", Came::Ping(b""), met()),
+            ("{\"event\":\"ping\"}", text(""), Judged::Unmet),
+            ("{\"event\":\"close\"}", Came::End(&closed), met()),
+            ("{\"event\":\"close\",\"code\":4000,\"reason\":\"bye\"}", Came::End(&closed), met()),
+            ("{\"event\":\"close\",\"reason\":\"by\"}", Came::End(&closed), Judged::Unmet),
+            ("{\"event\":\"close\",\"code\":1000}", Came::End(&closed), Judged::Unmet),
+            ("{\"event\":\"close\",\"code\":1000}", Came::End(&answered), met()),
+            ("{\"event\":\"close\"}", Came::End(&lost), Judged::Unmet),
+            ("{\"event\":\"close\",\"code\":1006,\"reason\":\"\"}", Came::End(&lost), met()),
+            ("{\"event\":\"close\"}", text("a"), Judged::Unmet),
+        ];
+        for (line, came, expected) in cases {
+            let named = line.replacen('{', "{\"from\":\"peer\",", 1).replace(",}", "}");
+            let expectation = expectation(&named);
+            assert_eq!(expectation.judge(came, &values()), expected, "{line} {came:?}");
+            if expected != Judged::Passed {
+                let explained = expectation.explain(came, &values());
+                assert_eq!(explained.is_empty(), expected != Judged::Unmet, "{line}: {explained:?}")
+            }
+        }
+    }
+
+    #[test]
+    fn an_explanation_names_each_thing_that_is_wrong() {
+        let violated = Closure::Violated(Violation::ReservedBits);
+        let cases: [(&str, Came, &[&str]); 7] = [
+            (
+                "{\"hex\":\"000102030405060708090a0b\"}",
+                Came::Message(Kind::Binary, b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\xff"),
+                &[
+                    "they differ at byte 12\n- … 03 04 05 06 07 08 09 0a 0b (12 bytes)\n+ … 03 04 05 06 07 08 09 0a ff (12 bytes)",
+                ],
+            ),
+            (
+                "{\"opcode\":\"binary\",\"length\":3,\"regex\":\"x\",\"jq\":\".a\"}",
+                text("{\"a\":null}"),
+                &[
+                    "it is text, not binary",
+                    "it has 10 bytes, not 3",
+                    "regex \"x\" matches nothing in it",
+                    "jq \".a\" gives null",
+                ],
+            ),
+            ("{\"capture\":{\"x\":\".[]\"}}", text("[]"), &["there is nothing to capture as x"]),
+            ("{\"text\":\"a\"}", Came::End(&violated), &["nothing more can come"]),
+            (
+                "{\"event\":\"close\",\"code\":1000}",
+                Came::End(&violated),
+                &["the close code is 1002 (protocol error), not 1000 (normal closure)"],
+            ),
+            ("{\"event\":\"close\"}", text("a"), &["close was expected"]),
+            (
+                "{\"event\":\"pong\",\"text\":\"x\"}",
+                Came::Pong(b"\xff"),
+                &["they differ at byte 1\n- 78 (1 bytes)\n+ ff (1 bytes)"],
+            ),
+        ];
+        for (line, came, expected) in cases {
+            let named = line.replacen('{', "{\"from\":\"peer\",", 1);
+            assert_eq!(expectation(&named).explain(came, &values()), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_came_is_told_on_one_harmless_line() {
+        let long = "x".repeat(300);
+        let closed = Closure::ByPeer(Close::new(1008, "no\x1b"));
+        let lost = Closure::Lost("reset".into());
+        let cases = [
+            (text("a\nb\x1b"), "text \"a\\nb\\x1b\"".to_owned()),
+            (text(&long), format!("text \"{}… (300 bytes)\"", "x".repeat(200))),
+            (Came::Message(Kind::Binary, b"\x00\x01"), "binary, 2 bytes: 00 01".to_owned()),
+            (Came::Ping(b"x"), "ping \"x\"".to_owned()),
+            (Came::End(&closed), "closed by peer: 1008 policy violation \"no\\x1b\"".to_owned()),
+            (Came::End(&lost), "the connection was lost (reset)".to_owned()),
+        ];
+        for (came, expected) in cases {
+            assert_eq!(came.describe(), expected);
+        }
+    }
+}

@@ -52,7 +52,7 @@ impl<'a> Fields<'a> {
         for (at, (name, value)) in fields.fields.iter().enumerate() {
             if fields.fields[..at].iter().any(|(earlier, _)| earlier == name) {
                 let what = format!("{name:?} is there twice");
-                return Err(fields.mistake(value, what, "leave one of them"));
+                return Err(fields.misnamed((name, value), what, "leave one of them"));
             }
         }
         Ok(fields)
@@ -108,6 +108,19 @@ impl<'a> Fields<'a> {
         Mistake { line: self.line, column, what: what.into(), hint: hint.into() }
     }
 
+    /// A mistake in that something has this name.
+    pub fn misnamed(
+        &self,
+        (name, value): (&str, &RawValue),
+        what: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Mistake {
+        let mistake = self.mistake(value, what, hint);
+        let before: String = self.text.chars().take(mistake.column as usize - 1).collect();
+        let at = before.rfind(&format!("\"{name}\"")).unwrap_or(before.len());
+        Mistake { column: before[..at].chars().count() as u64 + 1, ..mistake }
+    }
+
     /// A mistake of the line as a whole.
     pub fn mistaken(&self, what: impl Into<String>, hint: impl Into<String>) -> Mistake {
         let column = self.text.chars().take_while(|c| c.is_whitespace()).count() as u64 + 1;
@@ -140,7 +153,7 @@ fn kind(json: &str) -> &'static str {
 pub fn similar<'w>(typed: &str, words: &[&'w str]) -> Option<&'w str> {
     let likeness = |word: &&str| strsim::jaro_winkler(typed, word);
     let best = words.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(&best) > 0.75).then_some(best)
+    (likeness(&best) > 0.8).then_some(best)
 }
 
 /// A JSON object as it is written.
@@ -177,7 +190,7 @@ mod tests {
         let cases = [
             ("[1]", 1, "not a record: invalid type: sequence, expected a JSON object"),
             ("{\"ä\":1,", 7, "not a record: EOF while parsing a value"),
-            ("{\"ä\":1,\"ä\":2}", 12, "\"ä\" is there twice"),
+            ("{\"ä\":1,\"ä\":2}", 8, "\"ä\" is there twice"),
             ("x", 1, "not a record: expected value"),
         ];
         for (text, column, what) in cases {

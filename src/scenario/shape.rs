@@ -153,14 +153,15 @@ impl Shape {
                 (_, "code" | "reason") => "add \"event\":\"close\"".to_owned(),
                 _ => list(),
             };
-            return Err(fields.mistake(value, what, hint));
+            return Err(fields.misnamed((name, value), what, hint));
         }
         let known: Vec<&str> = own.iter().chain(common).copied().collect();
         let hint = match similar(name, &known) {
             Some(word) => format!("did you mean {word:?}?"),
             None => list(),
         };
-        Err(fields.mistake(value, format!("unknown field {name:?} in {}", self.name()), hint))
+        let what = format!("unknown field {name:?} in {}", self.name());
+        Err(fields.misnamed((name, value), what, hint))
     }
 
     /// Silence has no other properties than how long it lasts.
@@ -171,8 +172,8 @@ impl Shape {
         let also = fields.others(|name| ["none", "conn", "time"].contains(&name));
         also.map_or(Ok(()), |(name, value)| {
             let what = format!("{name} means nothing beside none");
-            Err(fields.mistake(
-                value,
+            Err(fields.misnamed(
+                (name, value),
                 what,
                 "none expects silence: {\"from\":\"peer\",\"none\":\"2s\"}",
             ))
