@@ -149,6 +149,17 @@ fn kind(json: &str) -> &'static str {
     }
 }
 
+/// The strings of an object, in the order in which they are written; with the name of the first that is
+/// none.
+pub fn strings(raw: &RawValue) -> Result<Vec<(String, String)>, Option<String>> {
+    let InOrder(fields) = serde_json::from_str(raw.get()).map_err(|_| None)?;
+    let strings = fields.into_iter().map(|(name, value)| match serde_json::from_str(value.get()) {
+        Ok(text) => Ok((name.clone().into_owned(), text)),
+        Err(_) => Err(Some(name.into_owned())),
+    });
+    strings.collect()
+}
+
 /// The word among those that is most like a mistyped one, if any is.
 pub fn similar<'w>(typed: &str, words: &[&'w str]) -> Option<&'w str> {
     let likeness = |word: &&str| strsim::jaro_winkler(typed, word);

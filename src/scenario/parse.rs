@@ -248,15 +248,13 @@ impl Reading<'_> {
     fn headers(&mut self, fields: &mut Fields) -> Parsed<Vec<(String, Template)>> {
         const HINT: &str = "write \"headers\":{\"Name\":\"value\"}";
         let Some(raw) = fields.raw("headers") else { return Ok(Vec::new()) };
-        let given: serde_json::Map<String, serde_json::Value> = serde_json::from_str(raw.get())
-            .map_err(|_| fields.mistake(raw, "headers is no object", HINT))?;
+        let given = fields::strings(raw).map_err(|name| match name {
+            Some(name) => fields.mistake(raw, format!("the header {name:?} is no string"), HINT),
+            None => fields.mistake(raw, "headers is no object", HINT),
+        })?;
         let mut headers = Vec::new();
         for (name, value) in given {
-            let Some(value) = value.as_str() else {
-                let what = format!("the header {name:?} is no string");
-                return Err(fields.mistake(raw, what, HINT));
-            };
-            let template = self.template(fields, raw, value)?;
+            let template = self.template(fields, raw, &value)?;
             let line = HeaderLine::parse(&format!("{name}: {value}"));
             if let Err(why) = line {
                 return Err(fields.mistake(raw, format!("the header {name:?}: {why}"), HINT));
@@ -436,21 +434,16 @@ impl Reading<'_> {
             let hint = "make {\"event\":\"scenario\",\"version\":1} the first line of the file";
             return Err(fields.mistake(raw, "captures need a scenario record", hint));
         }
-        let given: serde_json::Map<String, serde_json::Value> = serde_json::from_str(raw.get())
-            .map_err(|_| fields.mistake(raw, "capture is no object", HINT))?;
+        let given = fields::strings(raw).map_err(|name| match name {
+            Some(name) => fields.mistake(raw, format!("the filter of {name:?} is no string"), HINT),
+            None => fields.mistake(raw, "capture is no object", HINT),
+        })?;
         let mut captures = Vec::new();
         for (name, filter) in given {
             if !is_variable(&name) {
                 let hint = "letters, digits, _, - and dots, not env.";
                 return Err(fields.mistake(raw, format!("{name:?} is no name"), hint));
             }
-            let Some(filter) = filter.as_str() else {
-                return Err(fields.mistake(
-                    raw,
-                    format!("the filter of {name:?} is no string"),
-                    HINT,
-                ));
-            };
             let query = Query::new(Template::literal(filter)).map_err(|what| {
                 fields.mistake(raw, format!("the filter of {name:?}: {what}"), HINT)
             })?;

@@ -1,6 +1,7 @@
 //! One scenario, step by step, over its connections.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -133,6 +134,7 @@ impl Play<'_> {
             Ok(()) => (StepEnd::Passed, Verdict::Passed),
             Err(Trouble::Stopped) => (StepEnd::NotRun, Verdict::NotRun),
             Err(Trouble::Unmet(mut explanation)) => {
+                self.take_what_is_there().await;
                 explanation.arrived = self.what_else_arrived();
                 (StepEnd::Failed(explanation), Verdict::Failed)
             }
@@ -374,6 +376,17 @@ impl Play<'_> {
     fn named(&self, conn: usize) -> String {
         let name = &self.scenario.conns[conn];
         if name.is_empty() { String::new() } else { format!("{name}: ") }
+    }
+
+    /// Reads what has arrived by now, or enough of it.
+    async fn take_what_is_there(&mut self) {
+        for _ in 0..TOLD {
+            tokio::select! {
+                biased;
+                () = converse(&mut self.lines) => {}
+                () = ready(()) => return,
+            }
+        }
     }
 
     /// What came and no step has taken, in lines.

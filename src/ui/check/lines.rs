@@ -53,14 +53,11 @@ impl Telling for Lines {
         let broken: Vec<_> = played.iter().filter(|one| one.broken().is_some()).collect();
         let untouched = played.iter().filter(|one| one.tally().passed == 0).count();
         let untouched = untouched - broken.iter().filter(|one| one.tally().passed == 0).count();
+        let all = played.len();
         let mut text = match broken.len() {
-            0 if tally.not_run == 0 => format!("{good}passed{end}: "),
-            _ => format!("{bad}failed{end}: "),
-        };
-        text += &match (broken.len(), played.len()) {
-            (0, 1) => "1 scenario".to_owned(),
-            (0, all) => format!("{all} scenarios"),
-            (failed, all) => format!("{failed} of {all} scenario{}", plural(all)),
+            0 if tally.not_run == 0 => format!("{good}passed{end}: {all} scenario{}", plural(all)),
+            0 => format!("{bad}stopped{end}: {all} scenario{}", plural(all)),
+            failed => format!("{bad}failed{end}: {failed} of {all} scenario{}", plural(all)),
         };
         if untouched > 0 {
             text += &format!(", {untouched} not run");
