@@ -3,6 +3,7 @@
 
 mod cookies;
 mod dump;
+mod file;
 mod login;
 mod plan;
 mod prompt;
