@@ -85,6 +85,7 @@ never\t'Nowhere'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s D -l dump-header -d 'Write the head of the server\'s answer to the opening handshake to a file, those of a proxy and of redirects too; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l trace-frames -d 'Write every frame that passes, both ways and complete, to a file as records, one a line' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l record -d 'Write the whole session to a file as records, both ways and as it happens' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until-regex -d 'End after a message in which this regular expression matches' -r
@@ -190,6 +191,7 @@ never\t'Nowhere'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s D -l dump-header -d 'Write the head of the server\'s answer to the opening handshake to a file, those of a proxy and of redirects too; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l trace-frames -d 'Write every frame that passes, both ways and complete, to a file as records, one a line' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l record -d 'Write the whole session to a file as records, both ways and as it happens' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until-regex -d 'End after a message in which this regular expression matches' -r
@@ -290,6 +292,7 @@ never\t'Nowhere'"
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s w -l write-out -d 'Print at the end what the format says, as in curl: %{exitcode}, %{close_code}, %{messages_in}, %{json} and others; \\n, \\t, %%; @FILE reads the format from a file' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s D -l dump-header -d 'Write the head of the server\'s answer to the opening handshake to a file, those of a proxy and of redirects too; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l trace-frames -d 'Write every frame that passes, both ways and complete, to a file as records, one a line' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l record -d 'Write the whole session to a file as records, both ways and as it happens' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until-regex -d 'End after a message in which this regular expression matches' -r

@@ -213,6 +213,8 @@ pub struct Unsent {
     pub messages: u64,
     /// Whether there was more input that had not been read.
     pub more: bool,
+    /// Messages that had been queued for the network and did not leave as a whole.
+    pub queued: u64,
 }
 
 impl Unsent {
@@ -485,7 +487,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_and_not_done_is_4_after_everything_else() {
-        let unsent = Unsent { messages: 2, more: false };
+        let unsent = Unsent { messages: 2, ..Unsent::default() };
         let unmet = || Some(Unmet("-n 2".into()));
         let cases = [
             (Outcome { unsent, ..by_peer(1000) }, 4),

@@ -43,7 +43,9 @@
 //! Where the contract leaves a choice: with `--idle` or `--duration` the default of `--wait` is no
 //! limit, since such a condition is sure to be met; `serve -- COMMAND` leaves stdout to the command;
 //! what was asked for by `-d` is sent before an end condition ends `connect` or `listen`; a frame made by
-//! hand is no message, but one that stayed behind is input that was not sent.
+//! hand is no message, but one that stayed behind is input that was not sent; a recording has what is
+//! printed and what we send, so that what comes once an end condition was met is not in it, and of a
+//! message of ours that is too large to hold it has the length.
 
 use std::ffi::OsString;
 use std::io::Write as _;

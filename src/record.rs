@@ -5,6 +5,7 @@ mod frame;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -97,6 +98,10 @@ pub enum Record<'a> {
         reason: &'a str,
         /// Whether both Closes were exchanged.
         clean: bool,
+        /// Messages of ours that had been queued and did not leave as a whole: the last ones that a
+        /// recording has.
+        #[serde(skip_serializing_if = "is_zero")]
+        unsent: u64,
     },
     /// What went wrong, when the exit code is not 0 for another reason than the close code.
     Failure {
@@ -125,7 +130,7 @@ pub struct Header {
 }
 
 /// What is known once the session is open.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Open<'a> {
     /// The URL, without a password.
     pub url: &'a str,
@@ -141,6 +146,17 @@ pub struct Open<'a> {
     pub peer_address: &'a str,
     /// Seconds from the start of the attempt.
     pub timing: OpenTiming,
+    /// The names and values of the request's headers, without secrets; for recordings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_headers: Option<&'a [(String, String)]>,
+    /// Those of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_headers: Option<&'a [(String, String)]>,
+}
+
+/// Whether a number is not worth being written.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Seconds from the start of the attempt until each step was done.
@@ -233,6 +249,9 @@ pub struct RecordError {
 /// What to write where something else is no record.
 const EXAMPLE: &str = "a record is one JSON object a line, such as {\"text\":\"hi\"}";
 
+/// How a message gets into a recording whole.
+const HELD: &str = "--record keeps messages up to --max-message-size, which is 64M unless given";
+
 fn wrong(what: impl Into<String>) -> RecordError {
     RecordError { byte: None, what: what.into(), hint: EXAMPLE }
 }
@@ -248,6 +267,7 @@ struct Incoming<'a> {
     hex: Option<String>,
     #[serde(borrow, default, deserialize_with = "even_null")]
     json: Option<&'a RawValue>,
+    length: Option<IgnoredAny>,
     kept: Option<u64>,
     code: Option<u16>,
     reason: Option<String>,
@@ -336,6 +356,12 @@ fn decode_hex(encoded: &str) -> Result<Vec<u8>, RecordError> {
 
 fn message(record: Incoming) -> Result<Command, RecordError> {
     let Some((natural, bytes)) = payload(&record)? else {
+        if record.length.is_some() {
+            return Err(RecordError {
+                hint: HELD,
+                ..wrong("only the length of this message was recorded")
+            });
+        }
         return Err(wrong("a message needs one of text, base64, hex and json"));
     };
     let kind = match record.opcode.as_deref() {
@@ -463,6 +489,7 @@ mod tests {
             (r#"["text"]"#, "expected a JSON object"),
             (r#"{"text":"a","hex":"00"}"#, "more than one of"),
             (r#"{"event":"message"}"#, "a message needs one of"),
+            (r#"{"opcode":"text","length":5}"#, "only the length of this message was recorded"),
             (r#"{"event":"mesage","text":"a"}"#, "unknown event \"mesage\""),
             (r#"{"text":"a","from":"me"}"#, "from is \"me\""),
             (r#"{"text":"a","opcode":"txt"}"#, "opcode is \"txt\""),
@@ -494,7 +521,13 @@ mod tests {
                 r#"{"time":"T","event":"pong","from":"peer","base64":"YQ==","rtt_us":412}"#,
             ),
             (
-                Record::Close { from: Side::Peer, code: 1000, reason: "bye", clean: true },
+                Record::Close {
+                    from: Side::Peer,
+                    code: 1000,
+                    reason: "bye",
+                    clean: true,
+                    unsent: 0,
+                },
                 r#"{"time":"T","event":"close","from":"peer","code":1000,"reason":"bye","clean":true}"#,
             ),
             (

@@ -8,9 +8,8 @@ use std::path::Path;
 use hyper::http::response;
 
 use crate::failure::Failure;
-use crate::handshake::status_line;
+use crate::handshake::{header_name, status_line};
 use crate::session::{Output, STDOUT};
-use crate::ui::header_name;
 
 /// Where they go.
 #[derive(Debug)]

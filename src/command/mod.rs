@@ -4,6 +4,7 @@
 mod check;
 mod cookies;
 mod dump;
+mod file;
 mod login;
 mod plan;
 mod prompt;

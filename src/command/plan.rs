@@ -2,15 +2,15 @@
 //! opened here, so that one that is missing is said before anything is sent.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::ops::RangeInclusive;
-use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use super::cookies::Cookies;
 use super::dump::Dump;
+use super::file::{open_file, open_private};
 use super::prompt::{Prompt, prompt};
 use super::request::how;
 use super::sources::Sources;
@@ -28,7 +28,7 @@ use crate::output::Destination;
 use crate::output::{Color, Encoding, Format, Palette};
 use crate::policy::ending::{Conditions, Input, Patience, Rules};
 use crate::policy::retry::Retry;
-use crate::session::{MAX_HELD, STDOUT, Settings, Trace};
+use crate::session::{Log, MAX_HELD, STDOUT, Settings, Trace};
 use crate::ui::{Console, WriteOut};
 use crate::wire::Close;
 
@@ -51,6 +51,8 @@ pub struct Plan {
     pub write_out: Option<WriteOut>,
     /// `-D`.
     pub dump: Option<Dump>,
+    /// `--record`.
+    pub log: Option<Log>,
     /// `-b` and `-c`.
     pub cookies: Cookies,
     /// Whether a password was asked for, which takes as long as it takes.
@@ -213,6 +215,7 @@ fn assemble(
     let to_stdout = output_name == STDOUT;
     let dump = output.dump_header.as_deref().map(|path| Dump::open(path, to_stdout)).transpose()?;
     let trace = trace(&output, printing.console.as_ref())?;
+    let log = output.record.as_deref().map(log).transpose()?;
     let encoding = encoding(&printing, &output, is_terminal)?;
     let destination = match (&printing.console, destination) {
         (Some(console), Destination::Given(stdout)) if is_terminal => {
@@ -255,6 +258,7 @@ fn assemble(
         max_time,
         write_out,
         dump,
+        log,
         cookies,
         has_asked,
     })
@@ -348,17 +352,15 @@ fn open_output(path: Option<&Path>) -> Result<(String, Destination, bool), Failu
         let is_terminal = stdout.is_terminal();
         return Ok((STDOUT.to_owned(), Destination::Given(stdout), is_terminal));
     };
-    let name = path.display().to_string();
-    if path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo()) {
-        return Ok((name, Destination::Fifo(path.to_owned()), false));
-    }
-    match File::options().write(true).create(true).truncate(false).open(path) {
-        Ok(file) => {
-            let is_terminal = file.is_terminal();
-            Ok((name, Destination::Opened(file), is_terminal))
-        }
-        Err(error) => Err(Failure::Output { name, error }),
-    }
+    let (name, destination) = open_file(path)?;
+    let is_terminal = matches!(&destination, Destination::Opened(file) if file.is_terminal());
+    Ok((name, destination, is_terminal))
+}
+
+/// The file of `--record`.
+fn log(path: &Path) -> Result<Log, Failure> {
+    let instead = "--format jsonl prints what comes as records";
+    open_private("--record", path, instead).map(|(name, file)| Log::new(name, file))
 }
 
 /// The format of `-w`, given or in a file.

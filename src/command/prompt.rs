@@ -21,7 +21,7 @@ use crate::failure::{Failure, root_cause};
 use crate::input::Framing;
 use crate::input::reader::Origin;
 use crate::output::escape::one_line;
-use crate::session::{Recording, RoundTrip, Stats};
+use crate::session::{Kept, RoundTrip, Stats};
 use crate::ui::{Ask, Console, PromptOptions, Typist, restore_terminal, start_prompt, statistics};
 
 /// Terminals that cannot do more than print.
@@ -34,7 +34,7 @@ pub struct Prompt {
     /// Where everything is shown.
     pub console: Console,
     /// What keeps everything, for `/save`.
-    pub recording: Rc<RefCell<Recording>>,
+    pub kept: Rc<RefCell<Kept>>,
 }
 
 /// A prompt for what is typed at a terminal, unless the flags say what is to be made of it.
@@ -52,7 +52,7 @@ pub fn prompt(pipe: &PipeArgs, flags: &PromptArgs) -> Option<Prompt> {
     Some(Prompt {
         options: PromptOptions { history, edits, on_stdout },
         console: Console::default(),
-        recording: Rc::new(RefCell::new(Recording::begin())),
+        kept: Rc::default(),
     })
 }
 
@@ -79,7 +79,7 @@ impl Prompt {
         let Typist { lines, taken, asks } = typist;
         let (round_trips, heard) = mpsc::unbounded_channel();
         let deadly = Deadly::new().context("cannot listen for signals")?;
-        let asks = Asks { asks, heard, round_trips, recording: self.recording, deadly };
+        let asks = Asks { asks, heard, round_trips, kept: self.kept, deadly };
         Ok((("the prompt".to_owned(), Origin::Made { blocks: lines, spent: taken }), asks))
     }
 }
@@ -91,7 +91,7 @@ pub struct Asks {
     heard: mpsc::UnboundedReceiver<RoundTrip>,
     /// For the session, which tells of round trips.
     pub round_trips: mpsc::UnboundedSender<RoundTrip>,
-    recording: Rc<RefCell<Recording>>,
+    kept: Rc<RefCell<Kept>>,
     deadly: Deadly,
 }
 
@@ -140,7 +140,7 @@ impl Asks {
     /// Saves what was kept, while the session goes on.
     async fn save(&self, path: PathBuf) -> String {
         let name = one_line(&path.display().to_string());
-        let snapshot = self.recording.borrow_mut().snapshot();
+        let snapshot = self.kept.borrow_mut().snapshot();
         let save = move || snapshot.and_then(|snapshot| snapshot.save(&path));
         match tokio::task::spawn_blocking(save).await {
             Ok(Ok((records, why))) => {

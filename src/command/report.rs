@@ -100,7 +100,7 @@ impl End {
     /// Writes the last records.
     pub fn record(&self, output: &mut Output) {
         if let Some(outcome) = &self.outcome {
-            output.record(&close_record(&outcome.closure));
+            output.record(&close_record(outcome));
         }
         let kind = match (&self.failure, &self.outcome, self.exit) {
             (Some(failure), _, _) => failure.kind(),
@@ -118,7 +118,8 @@ impl End {
     }
 }
 
-fn close_record(closure: &Closure) -> Record<'_> {
+fn close_record(outcome: &Outcome) -> Record<'_> {
+    let (closure, unsent) = (&outcome.closure, outcome.unsent.queued);
     let clean = closure.is_clean();
     let (from, close) = match (closure, closure.peers_close()) {
         (_, Some(close)) => (Side::Peer, Some(close)),
@@ -126,10 +127,11 @@ fn close_record(closure: &Closure) -> Record<'_> {
         (Closure::Violated(_), None) => (Side::Us, None),
         _ => (Side::Peer, None),
     };
-    match close {
-        Some(close) => Record::Close { from, code: close.number(), reason: &close.reason, clean },
-        None => Record::Close { from, code: closure.close_code(), reason: "", clean },
-    }
+    let (code, reason) = match close {
+        Some(close) => (close.number(), close.reason.as_str()),
+        None => (closure.close_code(), ""),
+    };
+    Record::Close { from, code, reason, clean, unsent }
 }
 
 /// The last words of a run.

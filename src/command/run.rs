@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use hyper::Version;
+use hyper::{HeaderMap, Version};
 
 use super::cookies::Cookies;
 use super::dump::Dump;
@@ -16,12 +16,12 @@ use super::setback::setback;
 use super::stderr::Stderr;
 use crate::exit::{self, Asked, Exit, Outcome};
 use crate::failure::{Failure, TimeLimit};
-use crate::handshake::{Hop, Location, Request, Step, Target};
+use crate::handshake::{Hop, Location, Request, Step, Target, shown_headers};
 use crate::input::reader::Reader;
 use crate::net::{self, How, Opened, Steps};
 use crate::policy::retry::Retry;
-use crate::record::{Open, OpenTiming, Record};
-use crate::session::{Ends, Interrupt, Interrupts, Output, Session, Settings, Stats};
+use crate::record::{Open, OpenTiming};
+use crate::session::{Ends, Interrupt, Interrupts, Output, Recording, Session, Settings, Stats};
 use crate::ui::{Console, Counts, PROMPT, Voice, part_with, restore, show_progress};
 
 /// How long the last words may take in any case: enough for a stderr that is not stuck.
@@ -42,7 +42,12 @@ pub struct Opening {
     pub http_version: &'static str,
     /// When.
     pub steps: Steps,
+    /// The headers of the last request and of its answer, for a recording.
+    pub heads: [Head; 2],
 }
+
+/// Names and values, without secrets.
+type Head = Vec<(String, String)>;
 
 /// Carries a plan out and reports.
 ///
@@ -58,7 +63,8 @@ pub async fn run(plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failu
     let mut opening = Opening { url, ..Opening::default() };
     let write_out = plan.write_out;
 
-    let recording = plan.talk.prompt.as_ref().map(|prompt| Rc::clone(&prompt.recording));
+    let kept = plan.talk.prompt.as_ref().map(|prompt| Rc::clone(&prompt.kept));
+    let recording = Recording::new(kept, plan.log, plan.talk.settings.max_message);
     let mut output =
         Output::new(plan.output_name, plan.encoding, plan.output).recorded_by(recording);
 
@@ -84,6 +90,8 @@ pub async fn run(plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failu
         end.fail(failure);
         String::new()
     });
+    let missing = output.recording.as_ref().and_then(Recording::remark);
+    stderr.say(&missing.map(|what| voice.warning(&what)).unwrap_or_default());
     let mut words = report(&end, voice, write_out.as_ref(), start, &stats, &opening);
     words.stdout.insert_str(0, &jar);
     stderr.say(&words.stderr);
@@ -250,6 +258,7 @@ impl Told<'_> {
 
     fn hear(&mut self, step: &Step) {
         let opening = &mut *self.opening;
+        let records = self.output.recording.is_some();
         let now = Some(Instant::now());
         match step {
             Step::Resolved(_) => opening.steps.resolved = now,
@@ -263,8 +272,14 @@ impl Told<'_> {
                 opening.peer = socket.display().to_string();
             }
             Step::Secured(Hop::Server, _) => opening.steps.secured = now,
+            Step::Asked(_, version, headers) if records => {
+                opening.heads[0] = head(headers, *version);
+            }
             Step::Answered(hop, parts) => {
                 if *hop == Hop::Server {
+                    if records {
+                        opening.heads[1] = head(&parts.headers, parts.version);
+                    }
                     opening.steps.upgraded = now;
                     opening.status = parts.status.as_u16();
                     opening.http_version =
@@ -283,12 +298,18 @@ impl Told<'_> {
     }
 }
 
+fn head(headers: &HeaderMap, version: Version) -> Head {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    shown_headers(headers, version).map(|(name, value)| (name, text(&value))).collect()
+}
+
 fn announce(opened: &Opened, output: &mut Output, opening: &Opening, begun: Instant) {
     let since = |at: Option<Instant>| {
         at.map_or(0.0, |at| at.saturating_duration_since(begun).as_secs_f64())
     };
     let steps = &opening.steps;
-    output.record(&Record::Open(Open {
+    let [request_headers, response_headers] = opening.heads.each_ref().map(|head| Some(&head[..]));
+    output.opened(Open {
         url: &opening.url,
         http_version: opening.http_version,
         status: opening.status,
@@ -301,13 +322,21 @@ fn announce(opened: &Opened, output: &mut Output, opening: &Opening, begun: Inst
             tls: steps.secured.map(|at| since(Some(at))),
             upgrade: since(steps.upgraded),
         },
-    }));
+        request_headers,
+        response_headers,
+    });
 }
 
-/// Waits until the output has taken everything, unless it has failed already.
+/// Waits until the recording and then the output have taken everything. One that has failed takes nothing.
 async fn drain(end: &mut End, output: &mut Output, interrupts: &mut Interrupts) {
-    if matches!(end.failure, Some(Failure::Output { .. } | Failure::BrokenPipe)) {
-        return;
+    let recorded = output.end_recording();
+    match unless_interrupted(recorded, Duration::ZERO, end, interrupts).await {
+        Some(Ok(())) => {}
+        Some(Err(failure)) => {
+            output.take_back_unrecorded();
+            end.fail(failure);
+        }
+        None => output.take_back_unrecorded(),
     }
     let drained = output.writer.drain();
     if let Some(Err(error)) = unless_interrupted(drained, Duration::ZERO, end, interrupts).await {

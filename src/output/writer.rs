@@ -177,16 +177,21 @@ impl Writer {
     pub async fn drain(&mut self) -> io::Result<()> {
         loop {
             self.flush();
-            let is_dry = match &self.route {
-                Route::Pipe(pipe) => pipe.is_dry(),
-                Route::Thread(thread) => thread.is_dry(),
-                Route::Unknown | Route::File(_) | Route::Nowhere => true,
-            };
-            if self.failed.is_none() && is_dry && self.settled() == 0 {
+            if self.is_dry() {
                 return Ok(());
             }
             self.written().await?;
         }
+    }
+
+    /// Whether everything that is settled is written.
+    pub fn is_dry(&self) -> bool {
+        let has_left = match &self.route {
+            Route::Pipe(pipe) => pipe.is_dry(),
+            Route::Thread(thread) => thread.is_dry(),
+            Route::Unknown | Route::File(_) | Route::Nowhere => true,
+        };
+        self.failed.is_none() && has_left && self.settled() == 0
     }
 
     /// Waits until the output has taken something; for ever when there is nothing that it has to

@@ -162,6 +162,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         let retracted = self.link.outbox.retract();
         self.by_hand.retracted();
         self.stats.take_back(retracted.ended, retracted.payload);
+        // What has begun to leave may yet do so.
+        self.unsent.queued += retracted.ended - self.link.outbox.unsent();
         self.unsent.messages += retracted.ended + u64::from(retracted.begun);
         self.unsent.more |= retracted.by_hand;
         if self.closing.is_none() {

@@ -8,9 +8,12 @@ mod deflation;
 mod echo;
 mod inflation;
 mod interrupt;
+mod kept;
 mod link;
+mod log;
 mod outbox;
 mod output;
+mod private;
 mod receiving;
 mod recording;
 mod sending;
@@ -31,8 +34,11 @@ use tokio::time::Sleep;
 pub use conversation::{Conversation, Heard};
 pub use echo::{Echo, Spare};
 pub use interrupt::{Interrupt, Interrupts};
+pub use kept::{Kept, Snapshot};
+pub use log::Log;
 pub use output::{Output, STDOUT};
-pub use recording::{Recording, Snapshot};
+pub use private::private;
+pub use recording::Recording;
 pub use stats::Stats;
 pub use trace::{Shown, Trace};
 
@@ -44,6 +50,7 @@ use crate::policy::countdown::Countdown;
 use crate::policy::ending::{Ending, Over, Rules};
 use crate::policy::keepalive::{Action, Keepalive};
 use crate::policy::pings::Pings;
+use crate::record::{self, Record, Side};
 use crate::wire::{Close, Deflate, Role, opcode};
 use by_hand::ByHand;
 use closing::{Closing, PARTING};
@@ -204,7 +211,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 self.interrupted(interrupt);
             }
             self.keep_time();
-            self.output.writer.flush();
+            self.output.flush();
             if self.closure.is_none() {
                 let mut polls = 0;
                 let mut wait = pin!(self.wait(interrupts));
@@ -225,6 +232,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         self.stats.end(Instant::now());
         self.output.break_off();
         self.part(interrupts).await;
+        self.unsent.queued += self.link.outbox.unsent();
         self.end_trace(interrupts).await;
         self.count_wire();
         if matches!(self.closure, Some(Closure::ByPeer(_))) {
@@ -243,6 +251,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     }
 
     async fn wait(&mut self, interrupts: &mut Interrupts) {
+        let is_recorded = self.output.is_recorded();
         let may_read = !self.undecoded && self.may_print();
         let has_more = may_read && self.link.inbox.has_more();
         let want_read = may_read && !has_more;
@@ -252,11 +261,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         self.set_timer();
         let is_open = self.closing.is_none();
         let want_block = self.block.is_none() && is_open;
-        let more_to_send = self.block.is_some() && is_open && self.link.outbox.has_room();
+        let has_room = is_recorded && self.link.outbox.has_room();
+        let more_to_send = self.block.is_some() && is_open && has_room;
         tokio::select! {
             interrupt = interrupts.next() => self.interrupted(interrupt),
-            moved = self.link.moved(want_read) => self.moved(moved),
-            written = self.output.writer.written() => {
+            moved = self.link.moved(want_read), if is_recorded => self.moved(moved),
+            recorded = Output::recorded(&mut self.output.recording) => {
+                if let Err(failure) = recorded {
+                    self.recording_failed(failure);
+                }
+            }
+            written = self.output.writer.written(), if is_recorded => {
                 if let Err(error) = written {
                     self.output_failed(error);
                 }
@@ -380,6 +395,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         match self.keepalive.as_mut().and_then(|keepalive| keepalive.on_time(now)) {
             None => {}
             Some(Action::Ping(payload)) => {
+                let base64 = record::base64(&payload);
+                self.output.sent(|| Record::Ping { from: Side::Us, base64 });
                 self.link.outbox.control(opcode::PING, &payload);
                 self.ping_end = Some(self.link.outbox.added());
             }
@@ -413,6 +430,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 }
             }
         }
+    }
+
+    fn recording_failed(&mut self, failure: Failure) {
+        self.output.take_back_unrecorded();
+        self.failure = Some(failure);
+        self.abort(self.settings.close.clone());
     }
 
     fn output_failed(&mut self, error: io::Error) {

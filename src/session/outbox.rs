@@ -187,6 +187,15 @@ impl Outbox {
         retracted
     }
 
+    /// Messages that end in the queue and are not wholly written.
+    pub fn unsent(&self) -> u64 {
+        let is_unsent = |unit: &Unit| {
+            let is_data = |frame: &Placed| frame.head.opcode < opcode::CLOSE && frame.head.fin;
+            unit.end > self.written && unit.frame.as_ref().is_some_and(is_data)
+        };
+        self.units().filter(is_unsent).count() as u64
+    }
+
     /// What lies in the queue.
     fn units(&self) -> impl Iterator<Item = Unit> + '_ {
         let mut at = 0;
@@ -240,7 +249,9 @@ mod tests {
         for (written, kept, unsent) in cases {
             let mut outbox = filled();
             outbox.advance(written);
+            assert_eq!(outbox.unsent(), unsent, "{written} written");
             assert_eq!(outbox.retract().ended, unsent, "{written} written");
+            assert_eq!(outbox.unsent(), u64::from(written == 1), "{written} written");
             assert_eq!(outbox.frames.len(), if kept == written { 0 } else { kept }, "{written}");
         }
         let mut outbox = filled();

@@ -1,7 +1,6 @@
 //! The receiving side of a session: messages held while they must be, then written; records of
 //! everything else where they are asked for.
 
-use std::cell::{RefCell, RefMut};
 use std::io;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
@@ -15,7 +14,7 @@ use crate::output::encode::Piece;
 use crate::output::writer::Writer;
 use crate::output::{Destination, Encoder, Encoding};
 use crate::policy::ending::Ending;
-use crate::record::{Record, Side};
+use crate::record::{Open, Record, Side};
 use crate::wire::{Batch, Kind};
 
 /// The name of the standard output.
@@ -26,8 +25,10 @@ pub const STDOUT: &str = "stdout";
 pub struct Output {
     name: String,
     encoder: Encoder,
-    /// What keeps everything.
-    recording: Option<Rc<RefCell<Recording>>>,
+    /// What records everything.
+    pub recording: Option<Recording>,
+    /// From where on the writer's buffer shows what is not recorded yet.
+    unrecorded: Option<usize>,
     /// What writes.
     pub writer: Writer,
 }
@@ -36,18 +37,62 @@ impl Output {
     /// An output in this encoding, with a name for messages.
     pub fn new(name: String, encoding: Encoding, destination: Destination) -> Self {
         let writer = Writer::new(destination);
-        Output { name, encoder: Encoder::new(encoding), recording: None, writer }
+        let encoder = Encoder::new(encoding);
+        Output { name, encoder, recording: None, unrecorded: None, writer }
     }
 
-    /// Has everything kept that passes.
-    pub fn recorded_by(mut self, recording: Option<Rc<RefCell<Recording>>>) -> Self {
+    /// Has everything recorded that passes.
+    pub fn recorded_by(mut self, recording: Option<Recording>) -> Self {
         self.recording = recording;
         self
     }
 
-    /// What keeps everything.
-    pub fn recording(&self) -> Option<RefMut<'_, Recording>> {
-        self.recording.as_ref().map(|recording| recording.borrow_mut())
+    /// Whether everything is recorded that was to be. Before, nothing of it is shown or acted on.
+    pub fn is_recorded(&self) -> bool {
+        self.recording.as_ref().is_none_or(Recording::is_written)
+    }
+
+    /// Waits for news of a recording; for ever when there is nothing that it has to write.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn recorded(recording: &mut Option<Recording>) -> Result<(), Failure> {
+        match recording.as_mut().and_then(|recording| recording.log.as_mut()) {
+            Some(log) => log.written().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until everything is recorded.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn end_recording(&mut self) -> Result<(), Failure> {
+        match self.recording.as_mut().and_then(|recording| recording.log.as_mut()) {
+            Some(log) => log.drain().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets what was to be shown and could not be recorded.
+    pub fn take_back_unrecorded(&mut self) {
+        if let Some(from) = self.unrecorded.take() {
+            self.writer.buffer.truncate(from);
+        }
+    }
+
+    /// Writes what may be written without waiting.
+    pub fn flush(&mut self) {
+        if self.is_recorded() {
+            self.writer.flush();
+        }
+    }
+
+    /// The same once it is much.
+    pub fn flush_if_full(&mut self) {
+        if self.is_recorded() {
+            self.writer.flush_if_full();
+        }
     }
 
     /// What an error of the writer means.
@@ -60,7 +105,11 @@ impl Output {
 
     /// Whether messages must be whole before they can be written.
     pub fn needs_whole_messages(&self) -> bool {
-        self.encoder.needs_whole_messages()
+        self.has_log() || self.encoder.needs_whole_messages()
+    }
+
+    fn has_log(&self) -> bool {
+        self.recording.as_ref().is_some_and(|recording| recording.log.is_some())
     }
 
     /// Whether records are asked for, so that they are worth making.
@@ -70,11 +119,42 @@ impl Output {
 
     /// Writes a record, if records are asked for.
     pub fn record(&mut self, record: &Record) {
-        if let Some(mut recording) = self.recording() {
-            recording.record(record);
+        let now = SystemTime::now();
+        self.tell(|recording| recording.record(record, now));
+        self.print(record, now);
+    }
+
+    /// The session is open. The heads of the opening handshake are for recordings only.
+    pub fn opened(&mut self, open: Open) {
+        let now = SystemTime::now();
+        let printed = Open { request_headers: None, response_headers: None, ..open.clone() };
+        self.tell(|recording| recording.record(&Record::Open(open), now));
+        self.print(&Record::Open(printed), now);
+    }
+
+    /// Records something that is not printed: it comes from us.
+    pub fn sent<'a>(&mut self, record: impl FnOnce() -> Record<'a>) {
+        if let Some(recording) = &mut self.recording {
+            recording.record(&record(), SystemTime::now());
         }
+    }
+
+    fn print(&mut self, record: &Record, now: SystemTime) {
         if self.encoder.writes_records() {
-            self.encoder.record(&mut self.writer.buffer, record, SystemTime::now());
+            self.encoder.record(&mut self.writer.buffer, record, now);
+        }
+    }
+
+    /// Tells the recording, if there is one, of something that is printed next.
+    fn tell(&mut self, of: impl FnOnce(&mut Recording)) {
+        if self.is_recorded() {
+            self.unrecorded = None;
+        }
+        if let Some(recording) = &mut self.recording {
+            of(recording);
+        }
+        if !self.is_recorded() {
+            self.unrecorded.get_or_insert(self.writer.buffer.len());
         }
     }
 
@@ -95,18 +175,18 @@ impl Output {
 
     /// What ends a message of this kind, if it is written as it is and nobody else looks at it.
     fn verbatim(&self, kind: Kind) -> Option<Option<u8>> {
-        self.encoder.verbatim(kind).filter(|_| !self.recording().is_some_and(|kept| kept.goes_on()))
+        let is_heard = || self.recording.as_ref().is_some_and(Recording::goes_on);
+        self.encoder.verbatim(kind).filter(|_| !is_heard())
     }
 
     fn piece(&mut self, piece: Piece) {
-        if let Some(mut recording) = self.recording() {
-            recording.message(Side::Peer, piece);
-        }
-        if let Some(end) = self.encoder.verbatim(piece.kind) {
+        let needs_time = self.recording.is_some() || self.encoder.needs_time();
+        let now = if needs_time { SystemTime::now() } else { SystemTime::UNIX_EPOCH };
+        self.tell(|recording| recording.message(Side::Peer, piece, now));
+        // What goes through the buffer waits there until it is recorded.
+        if let Some(end) = self.encoder.verbatim(piece.kind).filter(|_| !self.has_log()) {
             return self.writer.put(&[piece.payload], end.filter(|_| piece.last));
         }
-        let now =
-            if self.encoder.needs_time() { SystemTime::now() } else { SystemTime::UNIX_EPOCH };
         self.encoder.message(&mut self.writer.buffer, piece, now);
     }
 }

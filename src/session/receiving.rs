@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::sending::pong;
 use super::{ROUND, RoundTrip, Session, Stats};
 use crate::output::encode::Piece;
 use crate::record::{self, Record, Side};
@@ -15,7 +16,7 @@ const LAST_ROUND: u64 = 2 << 20;
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     /// Whether the output has room. What is not printed needs none.
     pub(super) fn may_print(&self) -> bool {
-        self.is_mute() || !self.output.writer.is_full()
+        self.output.is_recorded() && (self.is_mute() || !self.output.writer.is_full())
     }
 
     /// Whether what arrives is not printed.
@@ -29,7 +30,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         let begun = self.link.inbox.work();
         self.link.inbox.allow(if at_any_rate { LAST_ROUND } else { ROUND });
         loop {
-            self.output.writer.flush_if_full();
+            self.output.flush_if_full();
             self.undecoded = !self.may_print()
                 || !self.is_mute() && self.output.had_better_wait(&self.link.inbox);
             if self.undecoded && !at_any_rate {
@@ -65,14 +66,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 }
                 Event::Ping(payload) => {
                     let payload = &bytes[payload];
-                    if self.link.outbox.has_room_for_control() {
-                        self.link.outbox.control(opcode::PONG, payload);
-                    } else {
-                        self.unanswered_ping = Some(payload.to_vec());
-                    }
                     if self.output.wants_records() && !mute {
                         let base64 = record::base64(payload);
                         self.output.record(&Record::Ping { from: Side::Peer, base64 });
+                    }
+                    if self.link.outbox.has_room_for_control() {
+                        if !mute {
+                            self.output.sent(|| pong(payload));
+                        }
+                        self.link.outbox.control(opcode::PONG, payload);
+                    } else {
+                        self.unanswered_ping = Some(payload.to_vec());
                     }
                 }
                 Event::Pong(payload) => {
@@ -82,14 +86,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                     if let Some(took) = took {
                         self.stats.round_trip(took);
                     }
-                    if let (None, Some(tell)) = (kept, &self.round_trips) {
-                        // Whoever wanted to know may be gone.
-                        let _ = tell.send(RoundTrip { payload: payload.to_vec(), took });
-                    }
                     if self.output.wants_records() && !mute {
                         let base64 = record::base64(payload);
                         let rtt_us = took.map(|took| took.as_micros() as u64);
                         self.output.record(&Record::Pong { from: Side::Peer, base64, rtt_us });
+                    }
+                    if let (None, Some(tell)) = (kept, &self.round_trips) {
+                        // Whoever wanted to know may be gone.
+                        let _ = tell.send(RoundTrip { payload: payload.to_vec(), took });
                     }
                 }
                 Event::Close(close) => return self.peer_closed(close),

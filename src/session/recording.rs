@@ -1,136 +1,134 @@
-//! What passes, kept as records in a file that has no name, until somebody wants to have it; or the
-//! beginning of it, if it is much.
+//! Everything that happens, made into records: for the prompt's `/save`, for the file of `--record`, or
+//! for both. A session without it does nothing for it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write as _};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::SystemTime;
 
+use super::MAX_HELD;
+use super::kept::Kept;
+use super::log::Log;
 use crate::output::encode::{Piece, time};
 use crate::record::{Record, Side};
 use crate::wire::Kind;
 
-/// Only for us: what passes may be secret.
-const MODE: u32 = 0o600;
-/// Bytes that are copied at a time.
-const COPIED: usize = 64 * 1024;
-/// Bytes that are kept at most.
-const MOST: u64 = 64 << 20;
+/// Bytes that a line may have for its memory to be used again.
+const REUSED: usize = 1 << 20;
 
-/// Keeps records.
+/// Records what happens.
 #[derive(Debug)]
 pub struct Recording {
-    /// Nothing is kept before there is anything.
-    file: Option<BufWriter<File>>,
-    kept: Kept,
-    /// Messages that were too large to be held, each way: their bytes so far.
-    large: [Option<(Kind, usize)>; 2],
-    /// Why nothing more is kept.
-    ended: Option<String>,
+    kept: Option<Rc<RefCell<Kept>>>,
+    /// The file.
+    pub log: Option<Log>,
+    /// Messages that come in pieces, each way.
+    pieces: [Option<Pieces>; 2],
+    /// The largest message that is held for its record.
+    most: usize,
+    /// Messages of the file with their length only.
+    by_length: u64,
+    line: Vec<u8>,
 }
 
-/// How much is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Kept {
-    records: u64,
-    bytes: u64,
-}
-
-/// What is to be saved.
+/// A message that comes in pieces.
 #[derive(Debug)]
-pub struct Snapshot {
-    file: Option<File>,
-    kept: Kept,
-    /// Why it is not everything.
-    ended: Option<String>,
+struct Pieces {
+    kind: Kind,
+    /// All of it, as long as it is not too much.
+    held: Vec<u8>,
+    length: usize,
 }
 
 impl Recording {
-    /// Begins one.
-    pub fn begin() -> Recording {
-        Recording { file: None, kept: Kept::default(), large: [None, None], ended: None }
+    /// A recording for those who want one; in the `log`, messages are whole up to `max_message` bytes.
+    pub fn new(
+        kept: Option<Rc<RefCell<Kept>>>,
+        log: Option<Log>,
+        max_message: Option<u64>,
+    ) -> Option<Recording> {
+        let most = match (&kept, &log, max_message) {
+            (None, None, _) => return None,
+            (_, None, _) => 0,
+            (_, Some(_), Some(0)) => usize::MAX,
+            (_, Some(_), limit) => usize::try_from(limit.unwrap_or(MAX_HELD)).unwrap_or(usize::MAX),
+        };
+        let pieces = [None, None];
+        Some(Recording { kept, log, pieces, most, by_length: 0, line: Vec::new() })
     }
 
-    /// Whether anything more is kept.
+    /// Whether it has to hear of everything.
     pub fn goes_on(&self) -> bool {
-        self.ended.is_none()
+        self.log.is_some() || self.kept.as_ref().is_some_and(|kept| kept.borrow().goes_on())
     }
 
-    /// Keeps a record.
-    pub fn record(&mut self, record: &Record) {
+    /// Whether what it has heard stands where it belongs.
+    pub fn is_written(&self) -> bool {
+        self.log.as_ref().is_none_or(Log::is_written)
+    }
+
+    /// Records something.
+    pub fn record(&mut self, record: &Record, now: SystemTime) {
         if !self.goes_on() {
             return;
         }
-        let mut line = Vec::new();
-        record.write(&mut line, &time(SystemTime::now()));
-        line.push(b'\n');
-        self.kept.bytes += line.len() as u64;
-        if self.kept.bytes > MOST {
-            self.kept.bytes -= line.len() as u64;
-            self.ended = Some(format!("what came after the first {} MiB was not kept", MOST >> 20));
-        } else if let Err(error) = self.write(&line) {
-            self.ended = Some(format!("not everything was kept: {error}"));
+        record.write(&mut self.line, &time(now));
+        self.line.push(b'\n');
+        if let Some(log) = &mut self.log {
+            log.put(&self.line);
+        }
+        if let Some(kept) = &self.kept {
+            kept.borrow_mut().keep(&self.line);
+        }
+        self.line.clear();
+        self.line.shrink_to(REUSED);
+    }
+
+    /// Records a message, or takes a piece of one; of one that is too large, only its length is recorded.
+    pub fn message(&mut self, from: Side, piece: Piece, now: SystemTime) {
+        let Piece { kind, payload, first, last } = piece;
+        if first && last && (self.log.is_none() || payload.len() <= self.most) {
+            return self.record(&Record::message(from, kind, payload), now);
+        }
+        let of_side = usize::from(from == Side::Peer);
+        let pieces = self.pieces[of_side].take().filter(|_| !first);
+        let mut pieces = pieces.unwrap_or_else(|| Pieces::new(kind));
+        pieces.take(payload, self.most);
+        if !last {
+            self.pieces[of_side] = Some(pieces);
+        } else if pieces.length <= self.most {
+            self.record(&Record::message(from, kind, &pieces.held), now);
         } else {
-            self.kept.records += 1;
+            self.by_length += u64::from(self.log.is_some());
+            let (opcode, length) = (pieces.kind.name(), pieces.length);
+            self.record(&Record::Message { from, opcode, length, text: None, base64: None }, now);
         }
     }
 
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        if self.file.is_none() {
-            self.file = Some(BufWriter::new(tempfile::tempfile()?));
-        }
-        self.file.as_mut().map_or(Ok(()), |file| file.write_all(line))
-    }
-
-    /// Keeps a message; of one that comes in pieces, only how long it was.
-    pub fn message(&mut self, from: Side, Piece { kind, payload, first, last }: Piece) {
-        if first && last {
-            return self.record(&Record::message(from, kind, payload));
-        }
-        let large = &mut self.large[usize::from(from == Side::Peer)];
-        let (_, length) = large.get_or_insert((kind, 0));
-        *length += payload.len();
-        if last && let Some((kind, length)) = large.take() {
-            let opcode = kind.name();
-            self.record(&Record::Message { from, opcode, length, text: None, base64: None });
-        }
-    }
-
-    /// Everything so far.
-    ///
-    /// # Errors
-    /// It could not be kept.
-    pub fn snapshot(&mut self) -> io::Result<Snapshot> {
-        let file = match &mut self.file {
-            Some(file) => {
-                file.flush()?;
-                Some(file.get_ref().try_clone()?)
-            }
-            None => None,
+    /// What is missing in the file.
+    pub fn remark(&self) -> Option<String> {
+        let what = match self.by_length {
+            0 => return None,
+            1 => "a message was".to_owned(),
+            count => format!("{count} messages were"),
         };
-        Ok(Snapshot { file, kept: self.kept, ended: self.ended.clone() })
+        let most = self.most;
+        Some(format!(
+            "--record: {what} over {most} bytes (--max-message-size), so that only the length was recorded"
+        ))
     }
 }
 
-impl Snapshot {
-    /// Writes it to a file, which may take its time; how many records that were, and why not all.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn save(self, path: &Path) -> io::Result<(u64, Option<String>)> {
-        let mut options = OpenOptions::new();
-        let mut to = options.write(true).create(true).truncate(true).mode(MODE).open(path)?;
-        let mut buffer = vec![0; COPIED];
-        let mut at = 0;
-        while let Some(file) = &self.file
-            && at < self.kept.bytes
-        {
-            let size = buffer.len().min((self.kept.bytes - at) as usize);
-            file.read_exact_at(&mut buffer[..size], at)?;
-            to.write_all(&buffer[..size])?;
-            at += size as u64;
+impl Pieces {
+    fn new(kind: Kind) -> Pieces {
+        Pieces { kind, held: Vec::new(), length: 0 }
+    }
+
+    fn take(&mut self, payload: &[u8], most: usize) {
+        self.length += payload.len();
+        if self.length <= most {
+            self.held.extend_from_slice(payload);
+        } else {
+            self.held = Vec::new();
         }
-        Ok((self.kept.records, self.ended))
     }
 }

@@ -1,7 +1,6 @@
 //! Bytes out: input becomes frames, as far as there is room for them, and what has left is noted.
 
-use std::cell::RefMut;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -39,6 +38,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         while self.link.outbox.added().saturating_sub(begun).max(taken) < ROUND
             && self.closing.is_none()
             && self.link.outbox.has_room()
+            && self.output.is_recorded()
             && let Some(block) = self.block.take()
         {
             let mut sender = Sender {
@@ -46,12 +46,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 by_hand: &mut self.by_hand,
                 stats: &self.stats,
                 pings: &mut self.pings,
-                recording: self.output.recording(),
+                recording: self.output.recording.as_mut(),
                 close: None,
             };
             let result = self.feed.push(block.bytes(), block.end, &mut sender);
             let close = sender.close.take();
-            drop(sender);
             taken += block.bytes().len() as u64;
             let was_full = block.is_full();
             if let Some(reader) = &mut self.reader {
@@ -62,9 +61,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             } else if let Err(error) = result {
                 self.input_failed(error.into());
             }
-            // The peer can work on this while we go on.
-            let moved = self.link.write_now();
-            self.moved(moved);
+            if self.output.is_recorded() {
+                // The peer can work on this while we go on.
+                let moved = self.link.write_now();
+                self.moved(moved);
+            }
             if was_full && let Some(block) = self.reader.as_mut().and_then(Reader::try_next) {
                 self.take_block(Some(block));
             }
@@ -95,9 +96,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         if self.link.outbox.has_room_for_control()
             && let Some(payload) = self.unanswered_ping.take()
         {
+            self.output.sent(|| pong(&payload));
             self.link.outbox.control(opcode::PONG, &payload);
         }
     }
+}
+
+/// The record of a Pong that we send.
+pub fn pong(payload: &[u8]) -> Record<'static> {
+    Record::Pong { from: Side::Us, base64: record::base64(payload), rtt_us: None }
 }
 
 /// Puts messages into the queue, and counts them.
@@ -106,7 +113,7 @@ struct Sender<'a> {
     by_hand: &'a mut ByHand,
     stats: &'a Stats,
     pings: &'a mut Pings,
-    recording: Option<RefMut<'a, Recording>>,
+    recording: Option<&'a mut Recording>,
     close: Option<Option<Close>>,
 }
 
@@ -115,7 +122,8 @@ impl Outgoing for Sender<'_> {
         Stats::add(&self.stats.bytes_out, payload.len() as u64);
         Stats::add(&self.stats.messages_out, u64::from(last));
         if let Some(recording) = &mut self.recording {
-            recording.message(Side::Us, Piece { kind, payload, first, last });
+            let piece = Piece { kind, payload, first, last };
+            recording.message(Side::Us, piece, SystemTime::now());
         }
         self.outbox.data(kind, payload, first, last);
     }
@@ -123,7 +131,7 @@ impl Outgoing for Sender<'_> {
     fn ping(&mut self, payload: &[u8]) {
         if let Some(recording) = &mut self.recording {
             let base64 = record::base64(payload);
-            recording.record(&Record::Ping { from: Side::Us, base64 });
+            recording.record(&Record::Ping { from: Side::Us, base64 }, SystemTime::now());
         }
         self.outbox.control(opcode::PING, payload);
         self.pings.asked(payload, self.outbox.added());
@@ -131,15 +139,14 @@ impl Outgoing for Sender<'_> {
 
     fn pong(&mut self, payload: &[u8]) {
         if let Some(recording) = &mut self.recording {
-            let base64 = record::base64(payload);
-            recording.record(&Record::Pong { from: Side::Us, base64, rtt_us: None });
+            recording.record(&pong(payload), SystemTime::now());
         }
         self.outbox.control(opcode::PONG, payload);
     }
 
     fn frame(&mut self, frame: &RawFrame) {
         if let Some(recording) = &mut self.recording {
-            recording.record(&made_by_hand(frame));
+            recording.record(&made_by_hand(frame), SystemTime::now());
         }
         self.outbox.raw(frame);
         self.by_hand.queued(self.outbox.added());

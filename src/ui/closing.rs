@@ -130,17 +130,17 @@ mod tests {
             ),
             (
                 peer(1000, ""),
-                Unsent { messages: 1, more: false },
+                Unsent { messages: 1, ..Unsent::default() },
                 "closed by peer: 1000 normal closure; 1 message not sent",
             ),
             (
                 peer(1000, ""),
-                Unsent { messages: 3, more: true },
+                Unsent { messages: 3, more: true, queued: 0 },
                 "closed by peer: 1000 normal closure; 3 messages and the rest of the input not sent",
             ),
             (
                 peer(1000, ""),
-                Unsent { messages: 0, more: true },
+                Unsent { more: true, ..Unsent::default() },
                 "closed by peer: 1000 normal closure; the input was not at its end",
             ),
         ];
@@ -183,7 +183,7 @@ mod tests {
                 signal: None,
                 condition_met: false,
                 unmet: None,
-                unsent: Unsent { messages: 1, more: false },
+                unsent: Unsent { messages: 1, ..Unsent::default() },
                 cut: false,
                 since_frame: Some(Duration::from_micros(micros)),
             };

@@ -18,7 +18,6 @@ use std::time::Duration;
 pub use check::{Lines, Tap, Telling, annotation, junit};
 pub use closing::{closing_line, signal_name};
 pub use console::Console;
-pub use opening::header_name;
 use opening::{answered, asked, push_headers, way};
 pub use password::{NoPassword, ask_password};
 pub use progress::{Counts, show_progress};

@@ -2,10 +2,10 @@
 //! with < what is answered. Secrets are (redacted).
 
 use hyper::Version;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
+use hyper::header::HeaderMap;
 use hyper::http::response;
 
-use crate::handshake::{Hop, Route, Step, TlsInfo, status_line, without_userinfo};
+use crate::handshake::{Hop, Route, Step, TlsInfo, shown_headers, status_line};
 use crate::output::escape::{self, Layout};
 
 /// A step on the way, if there is something to say of it.
@@ -70,51 +70,11 @@ fn secured(hop: Hop, info: &TlsInfo) -> String {
     }
 }
 
-/// A header's name as it goes over the wire: HTTP/2 has them in lower case (RFC 9113 section 8.2).
-pub fn header_name(name: &HeaderName, version: Version) -> String {
-    let name = name.as_str();
-    if version == Version::HTTP_2 {
-        return name.to_owned();
-    }
-    let capital = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
-    let words: Vec<_> = name
-        .split('-')
-        .map(|word| if word.is_empty() { String::new() } else { capital(word) })
-        .collect();
-    words.join("-")
-}
-
-/// A cookie's name and attributes; its value opens doors.
-fn push_set_cookie(text: &mut String, value: &[u8]) {
-    let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
-    let (pair, attributes) = value.split_at(end);
-    if let Some(at) = pair.iter().position(|byte| *byte == b'=') {
-        escape::bytes(text, &pair[..=at], Layout::OneLine);
-    }
-    text.push_str("(redacted)");
-    escape::bytes(text, attributes, Layout::OneLine);
-}
-
-/// Whether a URL, which may begin with its host, names a user.
-fn has_userinfo(url: &[u8]) -> bool {
-    let begin = url.windows(2).position(|two| two == b"//").map_or(url.len(), |at| at + 2);
-    let authority = url[begin..].split(|byte| b"/?#".contains(byte)).next();
-    authority.is_some_and(|authority| authority.contains(&b'@'))
-}
-
 /// Adds lines of headers, and an empty one.
 pub fn push_headers(text: &mut String, mark: char, headers: &HeaderMap, version: Version) {
-    for (name, value) in headers {
-        text.push_str(&format!("\n{mark} {}: ", header_name(name, version)));
-        if value.is_sensitive() {
-            text.push_str("(redacted)");
-        } else if name == LOCATION && has_userinfo(value.as_bytes()) {
-            text.push_str(&without_userinfo(&String::from_utf8_lossy(value.as_bytes())));
-        } else if name == SET_COOKIE {
-            push_set_cookie(text, value.as_bytes());
-        } else {
-            escape::bytes(text, HeaderValue::as_bytes(value), Layout::OneLine);
-        }
+    for (name, value) in shown_headers(headers, version) {
+        text.push_str(&format!("\n{mark} {name}: "));
+        escape::bytes(text, &value, Layout::OneLine);
     }
     text.push_str(&format!("\n{mark}"));
 }
