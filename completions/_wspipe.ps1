@@ -28,7 +28,7 @@ Register-ArgumentCompleter -Native -CommandName 'wspipe' -ScriptBlock {
             [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Send stdin message by message and print what comes')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Send messages, close, and make sure that they arrived')
             [CompletionResult]::new('listen', 'listen', [CompletionResultType]::ParameterValue, 'Print what comes, and never read stdin')
-            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run an echo server for tests')
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run a server for tests, which echoes or misbehaves as told')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -396,6 +396,25 @@ Register-ArgumentCompleter -Native -CommandName 'wspipe' -ScriptBlock {
             break
         }
         'wspipe;serve' {
+            [CompletionResult]::new('--delay', '--delay', [CompletionResultType]::ParameterName, 'Send each answer so much later, and close or refuse so much later too')
+            [CompletionResult]::new('--close', '--close', [CompletionResultType]::ParameterName, 'Close each connection with this code once it is open; 1005 is a Close without a code, 1006 drops the connection without a Close')
+            [CompletionResult]::new('--close-reason', '--close-reason', [CompletionResultType]::ParameterName, 'Close with this reason, at most 123 bytes')
+            [CompletionResult]::new('--close-after', '--close-after', [CompletionResultType]::ParameterName, 'Close when so many messages of the client have come, and are answered')
+            [CompletionResult]::new('--refuse', '--refuse', [CompletionResultType]::ParameterName, 'Refuse every upgrade with this HTTP status, 200 to 599')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Add this header to the answer: ''Name: value''. May be repeated')
+            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'Add this header to the answer: ''Name: value''. May be repeated')
+            [CompletionResult]::new('--subprotocol', '--subprotocol', [CompletionResultType]::ParameterName, 'Speak this subprotocol. May be repeated, the preferred one first')
+            [CompletionResult]::new('--max-connections', '--max-connections', [CompletionResultType]::ParameterName, 'Refuse clients with 503 while so many are connected')
+            [CompletionResult]::new('--tls-ca', '--tls-ca', [CompletionResultType]::ParameterName, 'Write the certificate of that authority to this file, which stays')
+            [CompletionResult]::new('-E', '-E ', [CompletionResultType]::ParameterName, 'Speak TLS with this certificate: a PEM file, which may hold its key too')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Speak TLS with this certificate: a PEM file, which may hold its key too')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The private key of --cert, in PEM and without a password')
+            [CompletionResult]::new('--echo', '--echo', [CompletionResultType]::ParameterName, 'Send every message back, as is the default')
+            [CompletionResult]::new('--broadcast', '--broadcast', [CompletionResultType]::ParameterName, 'Send every message to every client, to the one that sent it too')
+            [CompletionResult]::new('--sink', '--sink', [CompletionResultType]::ParameterName, 'Answer no message: only Pings and the closing handshake')
+            [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'Speak TLS, wss://, with a certificate that is made on the spot')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on stderr what became of each connection, in a line')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on stderr what became of each connection, in a line')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -404,7 +423,7 @@ Register-ArgumentCompleter -Native -CommandName 'wspipe' -ScriptBlock {
             [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Send stdin message by message and print what comes')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Send messages, close, and make sure that they arrived')
             [CompletionResult]::new('listen', 'listen', [CompletionResultType]::ParameterValue, 'Print what comes, and never read stdin')
-            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run an echo server for tests')
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run a server for tests, which echoes or misbehaves as told')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }

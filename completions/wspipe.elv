@@ -25,7 +25,7 @@ set edit:completion:arg-completer[wspipe] = {|@words|
             cand connect 'Send stdin message by message and print what comes'
             cand send 'Send messages, close, and make sure that they arrived'
             cand listen 'Print what comes, and never read stdin'
-            cand serve 'Run an echo server for tests'
+            cand serve 'Run a server for tests, which echoes or misbehaves as told'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'wspipe;connect'= {
@@ -389,6 +389,25 @@ set edit:completion:arg-completer[wspipe] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'wspipe;serve'= {
+            cand --delay 'Send each answer so much later, and close or refuse so much later too'
+            cand --close 'Close each connection with this code once it is open; 1005 is a Close without a code, 1006 drops the connection without a Close'
+            cand --close-reason 'Close with this reason, at most 123 bytes'
+            cand --close-after 'Close when so many messages of the client have come, and are answered'
+            cand --refuse 'Refuse every upgrade with this HTTP status, 200 to 599'
+            cand -H 'Add this header to the answer: ''Name: value''. May be repeated'
+            cand --header 'Add this header to the answer: ''Name: value''. May be repeated'
+            cand --subprotocol 'Speak this subprotocol. May be repeated, the preferred one first'
+            cand --max-connections 'Refuse clients with 503 while so many are connected'
+            cand --tls-ca 'Write the certificate of that authority to this file, which stays'
+            cand -E 'Speak TLS with this certificate: a PEM file, which may hold its key too'
+            cand --cert 'Speak TLS with this certificate: a PEM file, which may hold its key too'
+            cand --key 'The private key of --cert, in PEM and without a password'
+            cand --echo 'Send every message back, as is the default'
+            cand --broadcast 'Send every message to every client, to the one that sent it too'
+            cand --sink 'Answer no message: only Pings and the closing handshake'
+            cand --tls 'Speak TLS, wss://, with a certificate that is made on the spot'
+            cand -v 'Say on stderr what became of each connection, in a line'
+            cand --verbose 'Say on stderr what became of each connection, in a line'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -396,7 +415,7 @@ set edit:completion:arg-completer[wspipe] = {|@words|
             cand connect 'Send stdin message by message and print what comes'
             cand send 'Send messages, close, and make sure that they arrived'
             cand listen 'Print what comes, and never read stdin'
-            cand serve 'Run an echo server for tests'
+            cand serve 'Run a server for tests, which echoes or misbehaves as told'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'wspipe;help;connect'= {

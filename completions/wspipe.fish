@@ -29,7 +29,7 @@ complete -c wspipe -n "__fish_wspipe_needs_command" -s V -l version -d 'Print ve
 complete -c wspipe -n "__fish_wspipe_needs_command" -f -a "connect" -d 'Send stdin message by message and print what comes'
 complete -c wspipe -n "__fish_wspipe_needs_command" -f -a "send" -d 'Send messages, close, and make sure that they arrived'
 complete -c wspipe -n "__fish_wspipe_needs_command" -f -a "listen" -d 'Print what comes, and never read stdin'
-complete -c wspipe -n "__fish_wspipe_needs_command" -f -a "serve" -d 'Run an echo server for tests'
+complete -c wspipe -n "__fish_wspipe_needs_command" -f -a "serve" -d 'Run a server for tests, which echoes or misbehaves as told'
 complete -c wspipe -n "__fish_wspipe_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s H -l header -d 'Send a request header, as in curl: \'Name: value\'; \'Name:\' takes one away, \'Name;\' sends an empty one. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l origin -d 'Send this Origin header' -r
@@ -336,9 +336,25 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s N -l no-buffer 
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s f -l fail -d 'Accepted for curl\'s sake: a failure is always an exit code'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l no-progress-meter -d 'Accepted for curl\'s sake: there is progress only where it does no harm'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l delay -d 'Send each answer so much later, and close or refuse so much later too' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l close -d 'Close each connection with this code once it is open; 1005 is a Close without a code, 1006 drops the connection without a Close' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l close-reason -d 'Close with this reason, at most 123 bytes' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l close-after -d 'Close when so many messages of the client have come, and are answered' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l refuse -d 'Refuse every upgrade with this HTTP status, 200 to 599' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -s H -l header -d 'Add this header to the answer: \'Name: value\'. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l subprotocol -d 'Speak this subprotocol. May be repeated, the preferred one first' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l max-connections -d 'Refuse clients with 503 while so many are connected' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l tls-ca -d 'Write the certificate of that authority to this file, which stays' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -s E -l cert -d 'Speak TLS with this certificate: a PEM file, which may hold its key too' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l key -d 'The private key of --cert, in PEM and without a password' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l echo -d 'Send every message back, as is the default'
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l broadcast -d 'Send every message to every client, to the one that sent it too'
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l sink -d 'Answer no message: only Pings and the closing handshake'
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l tls -d 'Speak TLS, wss://, with a certificate that is made on the spot'
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -s v -l verbose -d 'Say on stderr what became of each connection, in a line'
 complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen serve help" -f -a "connect" -d 'Send stdin message by message and print what comes'
 complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen serve help" -f -a "send" -d 'Send messages, close, and make sure that they arrived'
 complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen serve help" -f -a "listen" -d 'Print what comes, and never read stdin'
-complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen serve help" -f -a "serve" -d 'Run an echo server for tests'
+complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen serve help" -f -a "serve" -d 'Run a server for tests, which echoes or misbehaves as told'
 complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen serve help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

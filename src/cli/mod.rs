@@ -19,6 +19,7 @@ mod prompt;
 mod proxy;
 mod request;
 mod retry;
+mod serve;
 mod tls;
 mod values;
 
@@ -40,6 +41,7 @@ pub use prompt::PromptArgs;
 pub use proxy::ProxyArgs;
 pub use request::{OpeningArgs, RequestArgs};
 pub use retry::RetryArgs;
+pub use serve::ServeArgs;
 pub use tls::TlsArgs;
 
 use crate::handshake::without_userinfo;
@@ -100,14 +102,14 @@ pub enum Task {
     #[command(args_override_self = true, after_help = CHECK_EXAMPLES)]
     Check(Deferred<CheckArgs>),
 
-    /// Run an echo server for tests
+    /// Run a server for tests, which echoes or misbehaves as told
     ///
     /// Listens on loopback unless told otherwise, prints its URL as the first line of stdout, and
-    /// sends every message back, compressed if the client offers permessage-deflate. Ctrl-C ends it,
-    /// with exit code 0. With a COMMAND it runs that with WSPIPE_URL set, prints nothing of its own
-    /// on stdout, and ends with the command's exit code. Clients that send before they read are held
-    /// up when they are 64 MiB ahead, all together. It is a server for tests: it makes no promises
-    /// for production.
+    /// sends every message back. Flags make it broadcast, stay silent, be slow, close, refuse, or speak
+    /// TLS. Ctrl-C ends it, with exit code 0. With a COMMAND it runs that with WSPIPE_URL set, prints
+    /// nothing of its own on stdout, and ends with the command's exit code. It takes what hostile clients do
+    /// without harm, and drops those that have not opened a session 10 seconds after they came. It is a
+    /// server for tests: it makes no promises for production.
     #[command(args_override_self = true, after_help = SERVE_EXAMPLES)]
     Serve(Deferred<ServeArgs>),
 }
@@ -129,6 +131,9 @@ const CHECK_EXAMPLES: &str = "Examples:
   wspipe serve -- sh -c 'wspipe check --url \"$WSPIPE_URL\" echo.jsonl'";
 const SERVE_EXAMPLES: &str = "Examples:
   wspipe serve 9000
+  wspipe serve --broadcast --subprotocol chat -v 9000
+  wspipe serve --close 1012 --close-after 10 --delay 1s 9000
+  wspipe serve --tls --tls-ca ca.pem 9443
   wspipe serve -- sh -c 'wspipe send -n 1 \"$WSPIPE_URL\" hello'";
 
 /// The arguments of `connect`.
@@ -204,19 +209,6 @@ pub struct ListenArgs {
     /// When it is over.
     #[command(flatten)]
     pub end: EndArgs,
-}
-
-/// The arguments of `serve`.
-#[derive(Args, Debug)]
-pub struct ServeArgs {
-    /// Listen here; a lone port is one of 127.0.0.1, and port 0 any free one
-    #[arg(value_name = "[HOST:]PORT", default_value = "127.0.0.1:0",
-          value_parser = values::address)]
-    pub address: String,
-
-    /// Run this command with WSPIPE_URL set, and end with its exit code
-    #[arg(value_name = "COMMAND", last = true)]
-    pub command: Vec<OsString>,
 }
 
 /// The command line as clap knows it, for completions and man pages; once it is built, with the

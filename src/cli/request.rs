@@ -197,7 +197,7 @@ fn header_value(typed: &str) -> Result<HeaderValue, String> {
 }
 
 /// RFC 6455 section 4.1, 10: a token of RFC 9110 section 5.6.2.
-fn subprotocol(typed: &str) -> Result<String, String> {
+pub(super) fn subprotocol(typed: &str) -> Result<String, String> {
     let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if typed.is_empty() || !typed.chars().all(is_token) {
         return Err("a subprotocol is letters, digits and !#$%&'*+-.^_`|~; offer several by repeating the flag".into());

@@ -81,6 +81,18 @@ pub fn close_code(typed: &str) -> Result<u16, String> {
         .ok_or_else(|| "a Close may carry 1000 to 1003, 1007 to 1014 and 3000 to 4999".to_owned())
 }
 
+/// The same, or 1005 for a Close without a code, or 1006 for none at all.
+///
+/// # Errors
+/// Any other number.
+pub fn farewell_code(typed: &str) -> Result<u16, String> {
+    match typed {
+        "1005" => Ok(close::NO_CODE),
+        "1006" => Ok(close::ABNORMAL),
+        _ => close_code(typed).map_err(|error| error + ", 1005 is one without a code, 1006 none"),
+    }
+}
+
 /// A reason that fits into a Close frame.
 ///
 /// # Errors
@@ -224,6 +236,10 @@ mod tests {
         for typed in ["1004", "1005", "1006", "1015", "2999", "5000", "x"] {
             assert!(close_code(typed).is_err(), "{typed}");
         }
+        for (typed, code) in [("1005", 1005), ("1006", 1006), ("4000", 4000)] {
+            assert_eq!(farewell_code(typed), Ok(code));
+        }
+        assert!(farewell_code("1015").is_err());
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn proxies(arguments: &ProxyArgs) -> Result<Proxies, Failure> {
 
 /// The headers of `-H` or `--proxy-header`, those in files too. What is wrong with one is said by its
 /// place: its words may be secret.
-fn header_lines(flag: &str, given: &[Secret]) -> Result<Vec<HeaderLine>, Failure> {
+pub fn header_lines(flag: &str, given: &[Secret]) -> Result<Vec<HeaderLine>, Failure> {
     let mut lines = Vec::new();
     for (number, Secret(typed)) in given.iter().enumerate() {
         match typed.strip_prefix('@') {

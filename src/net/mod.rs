@@ -5,6 +5,7 @@ mod answer;
 mod dial;
 mod http2;
 mod proxy;
+mod reception;
 mod route;
 mod stream;
 mod tls;
@@ -17,8 +18,9 @@ use bytes::Bytes;
 use hyper::header::HeaderMap;
 
 pub use dial::listen;
+pub use reception::{Places, Reception, ServerSide};
 pub use stream::Stream;
-pub use upgrade::{ServerSide, accept};
+pub use tls::{serve_as, serve_with};
 
 use crate::failure::{Failure, TimeLimit};
 use crate::handshake::{

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::server;
 
 use super::http2::Tunnel;
 
@@ -22,6 +23,8 @@ pub enum Stream {
     Unix(UnixStream),
     /// TLS over another one.
     Tls(Box<TlsStream<Asking>>),
+    /// TLS with a client of ours.
+    Served(Box<server::TlsStream<TcpStream>>),
     /// A stream of HTTP/2.
     Http2(Box<Tunnel>),
     /// One of which something has been read already.
@@ -88,6 +91,10 @@ macro_rules! on_each {
                 $does
             }
             Stream::Tls($inner) => {
+                let $inner = Pin::new($inner.as_mut());
+                $does
+            }
+            Stream::Served($inner) => {
                 let $inner = Pin::new($inner.as_mut());
                 $does
             }

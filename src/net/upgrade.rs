@@ -1,8 +1,7 @@
-//! The opening handshake over HTTP/1.1, by hyper: our side of it, and the server's for `serve`.
+//! The opening handshake over HTTP/1.1, by hyper, as a client.
 
 use std::error::Error as _;
 use std::io;
-use std::sync::Mutex;
 
 use anyhow::anyhow;
 use bytes::Bytes;
@@ -10,19 +9,15 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1 as client;
 use hyper::http::response;
-use hyper::server::conn::http1 as server;
 use hyper::upgrade::Upgraded;
 use hyper::{HeaderMap, Response, Version};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 
 use super::stream::Asking;
 use super::tls::handshake_fault;
 use super::{Opened, Stream};
 use crate::failure::{Failure, root_cause};
 use crate::handshake::{self, HandshakeFault, Hop, Location, Offer, Step};
-use crate::wire::Deflate;
 
 /// Headers that an answer may have.
 const MAX_HEADERS: usize = 1000;
@@ -119,43 +114,4 @@ pub fn into_stream(upgraded: Upgraded) -> Result<(Stream, Bytes), Failure> {
         .downcast::<TokioIo<Asking>>()
         .map_err(|_| anyhow!("the upgraded connection is not the one that was dialled"))?;
     Ok((parts.io.into_inner().into_inner(), parts.read_buf))
-}
-
-/// A connection that a client opened to us.
-#[derive(Debug)]
-pub struct ServerSide {
-    /// The connection.
-    pub stream: Stream,
-    /// What came after the request, in the same packet.
-    pub early: Bytes,
-    /// How messages are compressed, if they may be.
-    pub deflate: Option<Deflate>,
-}
-
-/// Answers opening handshakes on a connection until one is accepted or the client goes away.
-pub async fn accept(stream: TcpStream) -> Option<ServerSide> {
-    let (give, take) = oneshot::channel();
-    let give = Mutex::new(Some(give));
-    let service = hyper::service::service_fn(|mut request: hyper::Request<Incoming>| {
-        let answer = match handshake::accept(&request) {
-            Ok((answer, deflate)) => {
-                if let Some(give) = give.lock().ok().and_then(|mut give| give.take()) {
-                    // The receiver is only gone when the connection is.
-                    let _ = give.send((hyper::upgrade::on(&mut request), deflate));
-                }
-                answer
-            }
-            Err(why) => handshake::reject(&why),
-        };
-        std::future::ready(Ok::<_, std::convert::Infallible>(answer))
-    });
-    let connection = server::Builder::new()
-        .serve_connection(TokioIo::new(Asking::new(Stream::Tcp(stream))), service);
-    let served = connection.with_upgrades().await;
-    // Otherwise a client that never asked for the upgrade would be waited for.
-    drop(give);
-    served.ok()?;
-    let (upgraded, deflate) = take.await.ok()?;
-    let (stream, early) = into_stream(upgraded.await.ok()?).ok()?;
-    Some(ServerSide { stream, early, deflate })
 }

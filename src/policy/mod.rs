@@ -2,7 +2,9 @@
 //! read here and nothing is done here.
 
 pub mod countdown;
+pub mod delayed;
 pub mod ending;
 pub mod keepalive;
 pub mod pings;
+pub mod posts;
 pub mod retry;

@@ -18,6 +18,8 @@ use crate::wire::{Batch, Decoder, Deflate, Deflated, Event, Kind, Role, Violatio
 
 /// Bytes of the buffer, until a message that waits needs more.
 const BUFFER: usize = 384 * 1024;
+/// The same where there may be a thousand connections, until there is more to read at once.
+const SMALL_BUFFER: usize = 8 * 1024;
 /// Bytes that there is room for in a read, at least. Of a message that misses more, only the rest is
 /// read, so that the next one begins at the front of the buffer and need not be moved there.
 const READ: usize = 128 * 1024;
@@ -46,6 +48,8 @@ pub struct Link<S> {
 pub struct Inbox {
     decoder: Decoder,
     buffer: Vec<u8>,
+    /// Bytes that the buffer has at least, once there is something to read.
+    size: usize,
     start: usize,
     end: usize,
     /// What takes compressed messages, if they were agreed on.
@@ -148,13 +152,23 @@ impl Inbox {
     /// Where the next read goes.
     fn room(&mut self) -> &mut [u8] {
         let missing = self.decoder.missing(&self.buffer[self.start..self.end]);
+        let read = READ.min(self.size / 2);
         // What waits is bounded, and so is the buffer.
-        let least = self.end + missing.max(READ);
+        let least = self.size.max(self.end + missing.max(read));
         if self.buffer.len() < least {
             self.buffer.resize(least, 0);
         }
         let end = if missing > READ { self.end + missing } else { self.buffer.len() };
         &mut self.buffer[self.end..end]
+    }
+
+    /// So many bytes were read, of those that there was room for.
+    fn has_read(&mut self, size: usize, room: usize) {
+        self.end += size;
+        self.received += size as u64;
+        if size == room {
+            self.size = BUFFER.min(4 * self.size);
+        }
     }
 
     /// Forgets what was received and not decoded: after a violation it means nothing.
@@ -197,7 +211,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         max_message: Option<u64>,
         deflate: Option<&Deflate>,
     ) -> Self {
-        let mut buffer = vec![0; BUFFER.max(early.len())];
+        let size = match role {
+            Role::Client => BUFFER,
+            Role::Server => SMALL_BUFFER,
+        };
+        let mut buffer = vec![0; size.max(early.len())];
         buffer[..early.len()].copy_from_slice(early);
         let decoder = Decoder::new(role, max_message);
         let (decoder, inflation) = match deflate {
@@ -212,6 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             inbox: Inbox {
                 decoder,
                 buffer,
+                size,
                 start: 0,
                 end: early.len(),
                 inflation,
@@ -323,8 +342,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let most = self.at_a_time();
         let inbox = &mut self.inbox;
         let room = inbox.room();
-        let most = room.len().min(most);
-        let mut space = ReadBuf::new(&mut room[..most]);
+        let room_size = room.len();
+        let mut space = ReadBuf::new(&mut room[..room_size.min(most)]);
         moved.read = match Pin::new(&mut self.stream).poll_read(cx, &mut space) {
             Poll::Pending => None,
             Poll::Ready(Ok(())) if space.filled().is_empty() => {
@@ -336,8 +355,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 if let Some(trace) = &mut self.trace {
                     trace.passed(Side::Peer, space.filled());
                 }
-                inbox.end += size;
-                inbox.received += size as u64;
+                inbox.has_read(size, room_size);
                 Some(Read::Bytes)
             }
             Poll::Ready(Err(error)) => {
@@ -358,7 +376,8 @@ mod tests {
         let mut buffer = vec![0; BUFFER];
         buffer[..bytes.len()].copy_from_slice(bytes);
         let decoder = Decoder::new(Role::Client, None);
-        Inbox { decoder, buffer, start: 0, end: bytes.len(), inflation: None, received: 0 }
+        let (start, end, size) = (0, bytes.len(), BUFFER);
+        Inbox { decoder, buffer, size, start, end, inflation: None, received: 0 }
     }
 
     #[test]
@@ -392,6 +411,26 @@ mod tests {
         }
         assert!(rounds >= 4, "{rounds}");
         assert_eq!(came, [&b"before|"[..], &[b'x'; 700_000], b"|after|"].concat());
+    }
+
+    #[test]
+    fn a_small_buffer_grows_with_what_is_read_at_once() {
+        let mut inbox = inbox(b"");
+        (inbox.buffer, inbox.size) = (vec![0; SMALL_BUFFER], SMALL_BUFFER);
+        for (read, then) in [
+            (1, SMALL_BUFFER - 1),
+            (SMALL_BUFFER - 1, 4 * SMALL_BUFFER),
+            (4 * SMALL_BUFFER, 16 * SMALL_BUFFER),
+            (16 * SMALL_BUFFER, BUFFER),
+            (BUFFER, BUFFER),
+        ] {
+            let room = inbox.room().len();
+            inbox.has_read(read, room);
+            if inbox.end == inbox.buffer.len() {
+                inbox.discard();
+            }
+            assert_eq!(inbox.room().len(), then, "{read}");
+        }
     }
 
     #[test]

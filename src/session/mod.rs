@@ -1,11 +1,13 @@
 //! One conversation over one open WebSocket: moves bytes between the input, the link and the
 //! output, and asks the policies what that means. The only big select of the program is here.
 
+mod account;
+mod answers;
 mod by_hand;
 mod closing;
 mod conversation;
 mod deflation;
-mod echo;
+mod hub;
 mod inflation;
 mod interrupt;
 mod kept;
@@ -17,6 +19,8 @@ mod private;
 mod receiving;
 mod recording;
 mod sending;
+mod serving;
+mod spare;
 mod stats;
 mod trace;
 
@@ -31,14 +35,18 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
+pub use account::Account;
+pub use answers::{Conduct, Farewell, Leave, Manner};
 pub use conversation::{Conversation, Heard};
-pub use echo::{Echo, Spare};
+pub use hub::Hub;
 pub use interrupt::{Interrupt, Interrupts};
 pub use kept::{Kept, Snapshot};
 pub use log::Log;
 pub use output::{Output, STDOUT};
 pub use private::private;
 pub use recording::Recording;
+pub use serving::Serving;
+pub use spare::Spare;
 pub use stats::Stats;
 pub use trace::{Shown, Trace};
 

@@ -9,6 +9,7 @@ mod password;
 mod progress;
 mod prompt;
 mod raw;
+mod served;
 mod statistics;
 mod write_out;
 
@@ -23,6 +24,7 @@ pub use password::{NoPassword, ask_password};
 pub use progress::{Counts, show_progress};
 pub use prompt::{Ask, PROMPT, PromptOptions, Typist, start_prompt};
 pub use raw::{part_with, restore, restore_terminal};
+pub use served::{behind, closed};
 pub use statistics::{on_the_wire, statistics};
 pub use write_out::{Facts, WriteOut};
 

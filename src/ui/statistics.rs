@@ -46,7 +46,8 @@ pub fn on_the_wire(compression: &Compression) -> Option<String> {
     if parts.is_empty() { None } else { Some(format!("on the wire {}", parts.join(", "))) }
 }
 
-fn amount(flow: &Flow) -> String {
+/// Messages and bytes.
+pub fn amount(flow: &Flow) -> String {
     if flow.is_nothing() {
         return "nothing".to_owned();
     }

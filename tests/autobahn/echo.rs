@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use wspipe::cli::compress;
 use wspipe::handshake::{Detours, Proxies, Request, Target, TlsOptions};
 use wspipe::net::{self, How, Http, Limits, Opened};
-use wspipe::session::{Echo, Spare};
+use wspipe::session::{Conduct, Serving, Spare};
 use wspipe::wire::Role;
 
 /// How long the opening may take.
@@ -39,7 +39,8 @@ async fn main() -> anyhow::Result<()> {
     };
     let Opened { stream, early, accepted } = net::open(&location, &how, None, &mut |_| {}).await?;
     let spare = Spare::new(SPARE);
-    let echo = Echo { role: Role::Client, deflate: accepted.deflate, spare: &spare };
+    let (deflate, conduct) = (accepted.deflate, Conduct::default());
+    let echo = Serving { role: Role::Client, deflate, spare: &spare, conduct: &conduct };
     echo.run(stream, &early, future::pending()).await;
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod authorities;
 mod identity;
+mod served;
 mod verifier;
 
 use std::io;
@@ -24,6 +25,7 @@ use crate::failure::{Failure, root_cause};
 use crate::handshake::{
     Certificate, HandshakeFault, Hop, TlsFault, TlsInfo, TlsOptions, TlsVersion,
 };
+pub use served::{serve_as, serve_with};
 use verifier::{Verifier, Wrong};
 
 /// Everything that is made before there is a connection.

@@ -1,0 +1,119 @@
+//! The door: every client that comes is received and served in a task of its own, until the server ends.
+
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::lines::Lines;
+use crate::failure::root_cause;
+use crate::net::{Reception, ServerSide};
+use crate::session::{Account, Conduct, Serving, Spare};
+use crate::ui;
+use crate::wire::Role;
+
+/// How long accepting pauses when the system has no descriptor left.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// What every client finds.
+#[derive(Default)]
+pub struct Door {
+    /// How it is received.
+    pub reception: Reception,
+    /// What is done with its messages.
+    pub conduct: Conduct,
+    /// What there is for clients that write before they read.
+    pub spare: Spare,
+    /// Whether there is a line for each of them.
+    pub verbose: bool,
+    /// Where that is said.
+    pub lines: Lines,
+}
+
+impl Door {
+    /// Receives every client until `ended` changes.
+    pub async fn receive_all(self: Arc<Self>, listener: TcpListener, ended: watch::Receiver<()>) {
+        let mut is_short = false;
+        loop {
+            match listener.accept().await {
+                Ok((stream, address)) => {
+                    let (door, ended) = (Arc::clone(&self), ended.clone());
+                    tokio::spawn(async move { door.serve(stream, address, ended).await });
+                }
+                Err(error) => {
+                    if !is_short && is_shortage(&error) {
+                        is_short = true;
+                        self.lines.say(&shortage(&error));
+                    }
+                    tokio::time::sleep(BREATH).await;
+                }
+            }
+        }
+    }
+
+    async fn serve(&self, stream: TcpStream, address: SocketAddr, mut ended: watch::Receiver<()>) {
+        // Without this only latency is lost.
+        let _ = stream.set_nodelay(true);
+        let ended = async {
+            if ended.changed().await.is_err() {
+                pending().await
+            }
+        };
+        tokio::pin!(ended);
+        let tell = |what: &str| self.tell(address, what);
+        let received = tokio::select! {
+            received = self.reception.receive(stream, &tell) => received,
+            () = &mut ended => None,
+        };
+        let Some(client) = received else { return };
+        let ServerSide { stream, early, deflate, subprotocol, path, place } = client;
+        let (role, conduct) = (Role::Server, &self.conduct);
+        let serving = Serving { role, deflate, spare: &self.spare, conduct };
+        let account = serving.run(stream, &early, ended).await;
+        drop(place);
+        self.tell_end(address, &path, subprotocol.as_deref(), &account);
+    }
+
+    fn tell_end(
+        &self,
+        address: SocketAddr,
+        path: &str,
+        subprotocol: Option<&str>,
+        account: &Account,
+    ) {
+        let Account { received, sent, closure, fell_behind } = account;
+        if *fell_behind {
+            self.lines.say(&format!("wspipe: {address} {}", ui::behind(path)));
+        }
+        if self.verbose {
+            let flows = [received, sent];
+            self.tell(address, &ui::closed(path, subprotocol, closure.as_ref(), flows));
+        }
+    }
+
+    fn tell(&self, address: SocketAddr, what: &str) {
+        if self.verbose {
+            self.lines.say(&format!("* {address} {what}"));
+        }
+    }
+}
+
+/// Whether it is this machine or this process that has no more to give, and not a client that has gone.
+fn is_shortage(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    let number = error.raw_os_error();
+    shortages.iter().any(|shortage| number == Some(shortage.raw_os_error()))
+}
+
+fn shortage(error: &io::Error) -> String {
+    format!(
+        "wspipe: no further client can be accepted for now: {}\n  hint: ulimit -n raises the number of \
+         open files, --max-connections refuses clients in time",
+        root_cause(error).to_lowercase()
+    )
+}

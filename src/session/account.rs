@@ -1,0 +1,32 @@
+//! What became of a connection that was served: what passed, and how it ended. Every message and every
+//! piece of one goes through here, whatever is done with it, so that whoever looks at them looks here.
+
+use crate::exit::Closure;
+use crate::figures::Flow;
+use crate::output::encode::Piece;
+use crate::record::Side;
+
+/// What became of a connection.
+#[derive(Debug, Default)]
+pub struct Account {
+    /// What came.
+    pub received: Flow,
+    /// What was sent, or at least queued for it.
+    pub sent: Flow,
+    /// How it ended, if that was not by dropping it.
+    pub closure: Option<Closure>,
+    /// Whether we ended it because others had to wait for it.
+    pub fell_behind: bool,
+}
+
+impl Account {
+    /// A message has passed, or a piece of one.
+    pub fn passed(&mut self, from: Side, piece: Piece) {
+        let flow = match from {
+            Side::Peer => &mut self.received,
+            Side::Us => &mut self.sent,
+        };
+        flow.messages += u64::from(piece.last);
+        flow.bytes += piece.payload.len() as u64;
+    }
+}

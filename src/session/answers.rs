@@ -1,0 +1,216 @@
+//! What a server for tests says to one peer: each answer in its order, at its time, and as far as there is
+//! room. When the conversation begins and ends is `serving`'s.
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::account::Account;
+use super::hub::{Hub, Member};
+use super::outbox::Outbox;
+use crate::output::encode::Piece;
+use crate::policy::delayed::Delayed;
+use crate::record::Side;
+use crate::wire::{Close, Kind, WAITS};
+
+/// Bytes of a fragment of what is too large for one frame.
+const FRAGMENT: usize = 64 << 10;
+
+/// What a server does on each connection.
+#[derive(Clone, Debug, Default)]
+pub struct Conduct {
+    /// What becomes of a message.
+    pub manner: Manner,
+    /// How much later that is, and our Close.
+    pub delay: Duration,
+    /// When we end it, if we do.
+    pub leave: Option<Leave>,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Debug, Default)]
+pub enum Manner {
+    /// It goes back.
+    #[default]
+    Echo,
+    /// It goes to all who are there.
+    Broadcast(Hub),
+    /// Nothing.
+    Sink,
+}
+
+/// When we end a connection, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leave {
+    /// After so many messages.
+    pub after: u64,
+    /// With this.
+    pub farewell: Farewell,
+}
+
+/// How we end a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// By a Close.
+    Close(Close),
+    /// By dropping it, as if we had crashed.
+    Drop,
+}
+
+/// What is to be said, when its time comes.
+#[derive(Debug)]
+enum Saying {
+    /// A message or a piece of one.
+    Data { kind: Kind, payload: Bytes, first: bool, last: bool },
+    /// Nothing more.
+    Farewell(Farewell),
+}
+
+/// A message for all that is being said, and how much of it is.
+#[derive(Debug)]
+struct Begun {
+    kind: Kind,
+    payload: Bytes,
+    said: usize,
+}
+
+/// What is to be said to one peer.
+#[derive(Debug)]
+pub struct Answers<'a> {
+    conduct: &'a Conduct,
+    /// Where messages for all are, if there are such.
+    pub member: Option<Member>,
+    /// The message for all that is coming.
+    heard: Vec<u8>,
+    begun: Option<Begun>,
+    delayed: Delayed<Saying>,
+    /// What has passed.
+    pub account: Account,
+}
+
+impl<'a> Answers<'a> {
+    /// Nothing yet.
+    pub fn new(conduct: &'a Conduct) -> Self {
+        let member = match &conduct.manner {
+            Manner::Broadcast(hub) => Some(hub.join()),
+            Manner::Echo | Manner::Sink => None,
+        };
+        Answers {
+            conduct,
+            member,
+            heard: Vec::new(),
+            begun: None,
+            delayed: Delayed::default(),
+            account: Account::default(),
+        }
+    }
+
+    /// Answers a message that has come, or a piece of one.
+    pub fn answer(&mut self, piece: Piece, outbox: &mut Outbox) {
+        match (&self.conduct.manner, self.conduct.delay) {
+            (Manner::Sink, _) => {}
+            (Manner::Broadcast(_), _) => self.gather(piece),
+            (Manner::Echo, Duration::ZERO) => self.say(piece, outbox),
+            (Manner::Echo, _) => {
+                let Piece { kind, payload, first, last } = piece;
+                let payload = Bytes::copy_from_slice(payload);
+                let size = payload.len();
+                self.delayed.push(
+                    self.due_now(),
+                    size,
+                    Saying::Data { kind, payload, first, last },
+                );
+            }
+        }
+    }
+
+    /// Two messages cannot be given to all piece by piece at once.
+    fn gather(&mut self, piece: Piece) {
+        self.heard.extend_from_slice(piece.payload);
+        if piece.last
+            && let Some(member) = &self.member
+        {
+            member.post(self.due_now(), piece.kind, mem::take(&mut self.heard).into());
+        }
+    }
+
+    /// When an answer to what comes now is due.
+    fn due_now(&self) -> Instant {
+        Instant::now() + self.conduct.delay
+    }
+
+    /// Says farewell behind the answers, in its time.
+    pub fn part(&mut self, farewell: Farewell) {
+        self.delayed.push(self.due_now(), 0, Saying::Farewell(farewell));
+    }
+
+    /// Says none: the peer was first. What was answered before is still owed.
+    pub fn stop(&mut self, was_to_part: bool) {
+        if was_to_part {
+            self.delayed.take_back();
+        }
+        if let Some(member) = &mut self.member {
+            member.stop();
+        }
+    }
+
+    /// Says what is due as far as there is room; a farewell is the caller's to say.
+    pub fn speak(&mut self, outbox: &mut Outbox) -> Option<Farewell> {
+        if self.delayed.is_empty() && self.member.is_none() {
+            return None;
+        }
+        let now = Instant::now();
+        while outbox.has_room() {
+            if self.say_to_all(now, outbox) {
+                continue;
+            }
+            match self.delayed.next(now)? {
+                Saying::Farewell(farewell) => return Some(farewell),
+                Saying::Data { kind, payload, first, last } => {
+                    self.say(Piece { kind, payload: &payload, first, last }, outbox);
+                }
+            }
+        }
+        None
+    }
+
+    /// Says a message for all that is due, or some more of it; whether there was any.
+    fn say_to_all(&mut self, now: Instant, outbox: &mut Outbox) -> bool {
+        let Some(member) = &mut self.member else { return false };
+        let next = || member.next(now).map(|(kind, payload)| Begun { kind, payload, said: 0 });
+        let Some(mut begun) = self.begun.take().or_else(next) else { return false };
+        let rest = begun.payload.slice(begun.said..);
+        let is_whole = begun.payload.len() as u64 <= WAITS;
+        let size = if is_whole { rest.len() } else { rest.len().min(FRAGMENT) };
+        let (kind, first, last) = (begun.kind, begun.said == 0, size == rest.len());
+        self.say(Piece { kind, payload: &rest[..size], first, last }, outbox);
+        if !last {
+            begun.said += size;
+            self.begun = Some(begun);
+        }
+        true
+    }
+
+    fn say(&mut self, piece: Piece, outbox: &mut Outbox) {
+        outbox.data(piece.kind, piece.payload, piece.first, piece.last);
+        self.account.passed(Side::Us, piece);
+    }
+
+    /// Whether nothing is owed.
+    pub fn is_empty(&self) -> bool {
+        let to_all = self.member.as_ref().and_then(Member::due);
+        self.delayed.is_empty() && self.begun.is_none() && to_all.is_none()
+    }
+
+    /// When the next one is due.
+    pub fn due(&self) -> Option<Instant> {
+        let to_all = self.member.as_ref().and_then(Member::due);
+        [self.delayed.due(), to_all].into_iter().flatten().min()
+    }
+
+    /// How much memory those take that wait for their time and are for this peer alone.
+    pub fn bytes(&self) -> usize {
+        self.delayed.bytes()
+    }
+}

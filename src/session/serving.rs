@@ -1,0 +1,353 @@
+//! The conversations of a server for tests: what comes is sent back, given to all, or taken and no more, until
+//! the peer closes or we do. Messages pass piece by piece in bounded memory, except where they go to all.
+//! Which clients there are, and when the server ends, is decided elsewhere.
+
+use std::future::{pending, ready};
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::account::Account;
+use super::answers::{Answers, Conduct, Farewell, Manner};
+use super::closing::PARTING;
+use super::hub::Member;
+use super::link::{Link, Moved, Read};
+use super::spare::{Held, Spare};
+use super::{MAX_HELD, ROUND, ROUNDS};
+use crate::exit::{Answer, Closure};
+use crate::failure::root_cause;
+use crate::output::encode::Piece;
+use crate::record::Side;
+use crate::wire::{Close, Deflate, Event, Role, Violation, opcode};
+
+/// After how long without a byte moved the peer is taken for one that writes before it reads.
+const STUCK: Duration = Duration::from_millis(100);
+/// How long others wait for a peer that takes nothing.
+const BEHIND: Duration = Duration::from_secs(1);
+/// How long what is left may wait to be taken when a conversation is over, and the peer's Close to come.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of answers that wait for their time.
+const DELAYED: usize = 256 << 10;
+
+/// How a connection is served.
+#[derive(Clone, Copy, Debug)]
+pub struct Serving<'a> {
+    /// Which end we are.
+    pub role: Role,
+    /// How messages are compressed, if they may be.
+    pub deflate: Option<Deflate>,
+    /// What there is for peers that write before they read.
+    pub spare: &'a Spare,
+    /// What is done with what comes.
+    pub conduct: &'a Conduct,
+}
+
+/// How far a conversation is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Messages come and are answered.
+    Open,
+    /// They come, and nothing is answered any more: we are about to part.
+    Parting,
+    /// Our Close is sent; the peer's is to come until then.
+    Awaiting(Close, Instant),
+    /// The peer has closed, and gets what it is owed first.
+    Owing(Close),
+    /// It is over, but for what is on its way.
+    Over,
+    /// The same, and then the connection is dropped without a word.
+    Dropping,
+    /// The connection is gone.
+    Gone,
+}
+
+/// A conversation.
+struct Served<'a, S> {
+    link: Link<S>,
+    conduct: &'a Conduct,
+    answers: Answers<'a>,
+    held: Held<'a>,
+    stage: Stage,
+    /// Bytes that were written when others began to wait for this peer, and until when they do.
+    waited_for: Option<(u64, Instant)>,
+}
+
+impl Serving<'_> {
+    /// Serves until the other end closes or goes away, or we do, or `ended` says so; `early` came with the
+    /// opening handshake.
+    pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+        self,
+        stream: S,
+        early: &Bytes,
+        ended: impl Future<Output = ()>,
+    ) -> Account {
+        let most = match &self.conduct.manner {
+            Manner::Broadcast(_) => Some(MAX_HELD),
+            Manner::Echo | Manner::Sink => None,
+        };
+        let mut served = Served {
+            link: Link::new(stream, early, self.role, most, self.deflate.as_ref()),
+            conduct: self.conduct,
+            answers: Answers::new(self.conduct),
+            held: Held::none(self.spare),
+            stage: Stage::Open,
+            waited_for: None,
+        };
+        served.converse(ended).await;
+        let Served { mut link, answers: Answers { account, .. }, stage, held, .. } = served;
+        // Others need not wait until this one has parted.
+        drop(held);
+        if stage != Stage::Gone && flush(&mut link).await && stage != Stage::Dropping {
+            part(&mut link).await;
+        }
+        account
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
+    async fn converse(&mut self, ended: impl Future<Output = ()>) {
+        let mut ended = pin!(ended);
+        self.part_if_due();
+        // What came with the opening handshake is there.
+        let mut more = true;
+        let mut rounds = 0;
+        loop {
+            if more && self.may_hear() {
+                more = self.hear();
+                rounds += 1;
+            }
+            self.speak();
+            if matches!(self.stage, Stage::Over | Stage::Dropping | Stage::Gone) {
+                return;
+            }
+            if self.link.outbox.is_empty() && self.answers.bytes() == 0 {
+                self.held.give_back();
+            }
+            // Not reading while the other end does not read is what bounds the memory.
+            let may_hear = self.may_hear();
+            let goes_on = more && may_hear;
+            let is_stuck = self.stage == Stage::Open && !self.has_room();
+            let alarm = self.alarm();
+            tokio::select! {
+                moved = self.link.moved(may_hear && !goes_on) => more |= self.moved(moved),
+                () = ready(()), if goes_on => {}
+                () = changed(self.answers.member.as_mut()) => {}
+                () = until(alarm), if alarm.is_some() => self.leave_behind(),
+                () = tokio::time::sleep(STUCK), if is_stuck => self.held.take_share(),
+                () = &mut ended => self.end_with(Close::new(1001, "")),
+            }
+            if rounds == ROUNDS {
+                rounds = 0;
+                // There are others.
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Whether there is room for an answer.
+    fn has_room(&self) -> bool {
+        let more = self.held.bytes;
+        self.link.outbox.has_room_beyond(more) && self.answers.bytes() < DELAYED + more
+    }
+
+    fn may_hear(&self) -> bool {
+        let hears = matches!(self.stage, Stage::Open | Stage::Parting | Stage::Awaiting(..));
+        hears && self.has_room() && self.answers.member.as_ref().is_none_or(Member::has_room)
+    }
+
+    /// Takes what has arrived while there is room for answers, some of it at a time; whether there may be
+    /// more.
+    fn hear(&mut self) -> bool {
+        self.link.inbox.allow(ROUND);
+        while self.may_hear() {
+            let Link { inbox, outbox, .. } = &mut self.link;
+            match inbox.event() {
+                Ok(None) => return inbox.has_more(),
+                Ok(Some((Event::Pong(_), _))) => {}
+                Ok(Some((Event::Data { kind, payload, first, last }, bytes))) => {
+                    let piece = Piece { kind, payload: &bytes[payload], first, last };
+                    self.answers.account.passed(Side::Peer, piece);
+                    if self.stage == Stage::Open {
+                        self.answers.answer(piece, outbox);
+                        self.part_if_due();
+                    }
+                }
+                Ok(Some((Event::Ping(payload), bytes))) => {
+                    outbox.control(opcode::PONG, &bytes[payload]);
+                }
+                Ok(Some((Event::Close(close), _))) => {
+                    self.closed_by_peer(close);
+                    return false;
+                }
+                Err(violation) => {
+                    self.violated(violation);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Parts once so many messages have come.
+    fn part_if_due(&mut self) {
+        if let Some(leave) = &self.conduct.leave
+            && self.answers.account.received.messages >= leave.after
+        {
+            self.answers.part(leave.farewell.clone());
+            self.stage = Stage::Parting;
+        }
+    }
+
+    /// Says what is due, and what is last.
+    fn speak(&mut self) {
+        match self.answers.speak(&mut self.link.outbox) {
+            Some(Farewell::Close(close)) => {
+                self.close(&close);
+                self.answers.member = None;
+                self.stage = Stage::Awaiting(close, Instant::now() + PATIENCE);
+            }
+            Some(Farewell::Drop) => self.stage = Stage::Dropping,
+            None => {}
+        }
+        if let Stage::Owing(close) = &self.stage
+            && self.answers.is_empty()
+        {
+            let close = close.clone();
+            self.close(&close);
+            self.finish(Closure::ByPeer(close));
+        }
+    }
+
+    fn close(&mut self, close: &Close) {
+        self.link.outbox.control(opcode::CLOSE, &close.encode());
+    }
+
+    fn finish(&mut self, closure: Closure) {
+        self.answers.account.closure = Some(closure);
+        self.answers.member = None;
+        self.stage = Stage::Over;
+    }
+
+    /// Ends it without waiting for the peer.
+    fn end_with(&mut self, close: Close) {
+        let answer = Answer::NotAwaited;
+        if let Stage::Awaiting(sent, _) = &self.stage {
+            let sent = sent.clone();
+            return self.finish(Closure::ByUs { sent, answer });
+        }
+        self.close(&close);
+        self.finish(Closure::ByUs { sent: close, answer });
+    }
+
+    fn closed_by_peer(&mut self, close: Close) {
+        if let Stage::Awaiting(sent, _) = &self.stage {
+            let (sent, answer) = (sent.clone(), Answer::Close(close));
+            return self.finish(Closure::ByUs { sent, answer });
+        }
+        self.answers.stop(self.stage == Stage::Parting);
+        self.stage = Stage::Owing(close);
+    }
+
+    fn violated(&mut self, violation: Violation) {
+        self.link.inbox.discard();
+        if let Stage::Awaiting(sent, _) = &self.stage {
+            let (sent, answer) = (sent.clone(), Answer::Broken(violation));
+            return self.finish(Closure::ByUs { sent, answer });
+        }
+        self.close(&Close::new(violation.close_code(), ""));
+        self.finish(Closure::Violated(violation));
+    }
+
+    /// Whether there is something to decode.
+    fn moved(&mut self, moved: Moved) -> bool {
+        match moved.read {
+            Some(Read::Bytes) => return true,
+            Some(Read::End) => self.lost("the peer ended it".into()),
+            Some(Read::Failed(error)) => self.lost(root_cause(&error)),
+            None if self.link.write_failed() => self.lost("it cannot be written to".into()),
+            None => {}
+        }
+        false
+    }
+
+    fn lost(&mut self, why: String) {
+        self.answers.account.closure = Some(match &self.stage {
+            Stage::Awaiting(sent, _) => Closure::ByUs { sent: sent.clone(), answer: Answer::Lost },
+            Stage::Owing(close) => Closure::ByPeer(close.clone()),
+            _ => Closure::Lost(why),
+        });
+        self.stage = Stage::Gone;
+    }
+
+    /// When to look again though nothing has moved.
+    fn alarm(&mut self) -> Option<Instant> {
+        let awaiting = match &self.stage {
+            Stage::Awaiting(_, until) => Some(*until),
+            _ => None,
+        };
+        let due = self.answers.due().filter(|_| self.link.outbox.has_room());
+        let now = Instant::now();
+        let is_waited_for = |member: &Member| member.is_waited_for(now);
+        let written = self.link.outbox.written();
+        self.waited_for = match self.waited_for {
+            _ if !self.answers.member.as_ref().is_some_and(is_waited_for) => None,
+            Some((before, until)) if before == written => Some((before, until)),
+            _ => Some((written, now + BEHIND)),
+        };
+        let behind = self.waited_for.map(|(_, until)| until);
+        [awaiting, due, behind].into_iter().flatten().min()
+    }
+
+    /// Parts with a peer that others have waited for long enough, or that does not answer our Close.
+    fn leave_behind(&mut self) {
+        let now = Instant::now();
+        if self.waited_for.is_some_and(|(_, until)| until <= now) {
+            self.answers.account.fell_behind = true;
+            self.end_with(Close::new(1013, "others had to wait"));
+        } else if let Stage::Awaiting(sent, until) = &self.stage
+            && *until <= now
+        {
+            let (sent, answer) = (sent.clone(), Answer::Nothing);
+            self.finish(Closure::ByUs { sent, answer });
+        }
+    }
+}
+
+/// Waits until there is something new for a member.
+async fn changed(member: Option<&mut Member>) {
+    match member {
+        Some(member) => member.changed().await,
+        None => pending().await,
+    }
+}
+
+async fn until(alarm: Option<Instant>) {
+    match alarm {
+        Some(alarm) => tokio::time::sleep_until(alarm.into()).await,
+        None => pending().await,
+    }
+}
+
+/// Sends what is left, as long as it is taken; whether all of it was.
+async fn flush<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) -> bool {
+    while !link.outbox.is_empty() && !link.write_failed() {
+        if tokio::time::timeout(PATIENCE, link.moved(false)).await.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+/// Ends the connection in good order.
+async fn part<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) {
+    let part = async {
+        link.shut_down().await;
+        // Closing with unread bytes would reset the connection before our Close is read.
+        while let Some(Read::Bytes) = link.moved(true).await.read {
+            link.inbox.discard();
+        }
+    };
+    let _ = tokio::time::timeout(PARTING, part).await;
+}
