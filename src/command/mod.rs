@@ -2,6 +2,7 @@
 //! said in `ui`, what happens on the wire in `session`.
 
 mod check;
+mod connection;
 mod cookies;
 mod dump;
 mod file;

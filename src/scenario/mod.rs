@@ -2,6 +2,7 @@
 //! whether it was expected. Who sends and waits is `command::check`; who plays the other side is
 //! `command::serve`.
 
+mod cue;
 mod describe;
 mod expectation;
 mod fields;
@@ -12,6 +13,7 @@ mod template;
 
 use std::time::Duration;
 
+pub use cue::{Cue, Part, parts};
 pub use describe::took;
 pub use expectation::{Came, Expectation, Judged, ended};
 pub use fields::Mistake;
@@ -51,6 +53,8 @@ pub struct Step {
     pub act: Act,
     /// How long it may take.
     pub within: Duration,
+    /// How long after the step before it was recorded.
+    pub gap: Duration,
 }
 
 /// What a step is.

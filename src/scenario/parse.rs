@@ -121,15 +121,18 @@ impl Reading<'_> {
             return Ok(());
         }
         let conn = self.conn(&mut fields, &shape, number)?;
-        let (within, is_given) = self.within(&mut fields, at)?;
+        // A recording tells how long it took.
+        let gap = at.and_then(|at| at.duration_since(self.last?).ok()).unwrap_or_default();
+        let given = self::duration(&mut fields, "within")?;
+        let within = given.unwrap_or(WITHIN + gap);
         let act = match shape {
-            Shape::Open => self.open(&mut fields, is_given.then_some(within), conn, number)?,
+            Shape::Open => self.open(&mut fields, given, conn, number)?,
             Shape::Sent(kind) => self.sent(kind, &mut fields)?,
             Shape::Expected(kind) => self.expected(kind, &mut fields, at.is_some())?,
             Shape::Header | Shape::Told => return Ok(()),
         };
         self.last = at.or(self.last);
-        self.scenario.steps.push(Step { line: number, conn, act, within });
+        self.scenario.steps.push(Step { line: number, conn, act, within, gap });
         Ok(())
     }
 
@@ -195,16 +198,6 @@ impl Reading<'_> {
             Shape::Expected(shape::Event::Close) => self.states[conn] = State::Closed(line),
             _ => {}
         }
-    }
-
-    /// How long a step may take, and whether the file says so.
-    fn within(&self, fields: &mut Fields, at: Option<SystemTime>) -> Parsed<(Duration, bool)> {
-        if let Some(given) = self::duration(fields, "within")? {
-            return Ok((given, true));
-        }
-        // A recording allows the time that it took, and the usual one on top.
-        let gap = at.and_then(|at| at.duration_since(self.last?).ok()).unwrap_or_default();
-        Ok((WITHIN + gap, false))
     }
 
     fn open(
@@ -499,7 +492,7 @@ impl Reading<'_> {
     fn finish(mut self) -> Scenario {
         let open = |&(conn, line): &(usize, u64)| {
             let act = Act::Open(Opening::default());
-            Step { line, conn, act, within: WITHIN }
+            Step { line, conn, act, within: WITHIN, gap: Duration::ZERO }
         };
         self.scenario.steps.splice(0..0, self.unopened.iter().map(open));
         let mut followed = vec![false; self.scenario.conns.len()];

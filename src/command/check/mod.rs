@@ -1,6 +1,5 @@
 //! `check`: scenarios are read, played against servers, and told of.
 
-mod line;
 mod load;
 mod play;
 mod tell;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{Instant as TokioInstant, sleep, sleep_until};
 
-use super::line::{Line, came, converse};
 use super::not_run;
 use super::tell::Told;
+use crate::command::connection::{Connection, came, converse};
 use crate::command::serve;
 use crate::command::setback::setback;
 use crate::exit::{self, Answer, Closure, Exit};
@@ -81,7 +81,7 @@ impl From<Failure> for Trouble {
 struct Play<'a> {
     scenario: &'a Scenario,
     way: Rc<Way>,
-    lines: Vec<Option<Line>>,
+    connections: Vec<Option<Connection>>,
     values: Values,
     stopped: watch::Receiver<Option<Close>>,
     /// What came and was passed over in the step that is under way.
@@ -99,11 +99,18 @@ pub async fn play(
 ) -> Verdict {
     tell(Told::Scenario);
     let begun = Instant::now();
-    let mut lines = Vec::new();
-    lines.resize_with(scenario.conns.len(), || None);
+    let mut connections = Vec::new();
+    connections.resize_with(scenario.conns.len(), || None);
     let values = scenario.values.clone();
-    let mut play =
-        Play { scenario: &scenario, way, lines, values, stopped, passed_over: Vec::new(), tell };
+    let mut play = Play {
+        scenario: &scenario,
+        way,
+        connections,
+        values,
+        stopped,
+        passed_over: Vec::new(),
+        tell,
+    };
     let mut verdict = Verdict::Passed;
     let mut steps = Vec::new();
     for step in &scenario.steps {
@@ -153,15 +160,15 @@ impl Play<'_> {
             Act::Open(opening) => self.open(step.conn, opening).await,
             Act::Send(kind, content) => {
                 let payload = content.payload(&self.values);
-                self.line(step.conn)?.say(*kind, payload);
+                self.connection(step.conn)?.say(*kind, payload);
                 self.send(step.conn, step.within).await
             }
             Act::Ping(payload) => {
-                self.line(step.conn)?.ping(payload.clone());
+                self.connection(step.conn)?.ping(payload.clone());
                 self.send(step.conn, step.within).await
             }
             Act::Close(close, awaited) => {
-                self.line(step.conn)?.close(close.clone());
+                self.connection(step.conn)?.close(close.clone());
                 if *awaited { self.await_close(step.conn, step.within).await } else { Ok(()) }
             }
             Act::Expect(expectation) => self.expect(step.conn, expectation, step.within).await,
@@ -170,12 +177,12 @@ impl Play<'_> {
     }
 
     /// A connection that can be written to.
-    fn line(&mut self, conn: usize) -> Result<&mut Line, Trouble> {
-        match &mut self.lines[conn] {
-            Some(Line { ended: Some(closure), .. }) => {
+    fn connection(&mut self, conn: usize) -> Result<&mut Connection, Trouble> {
+        match &mut self.connections[conn] {
+            Some(Connection { ended: Some(closure), .. }) => {
                 Err(unmet([format!("nothing can be sent: {}", ended(closure))]))
             }
-            Some(line) => Ok(line),
+            Some(connection) => Ok(connection),
             // What is not open is found when the file is read.
             None => Err(unmet(["the connection is not open".to_owned()])),
         }
@@ -187,14 +194,14 @@ impl Play<'_> {
         tokio::select! {
             biased;
             _ = self.stopped.wait_for(Option::is_some) => Err(Trouble::Stopped),
-            () = converse(&mut self.lines) => Ok(()),
+            () = converse(&mut self.connections) => Ok(()),
             () = sleep_until(late) => Ok(()),
         }
     }
 
     async fn open(&mut self, conn: usize, opening: &Opening) -> Result<(), Trouble> {
-        if let Some(line) = self.lines[conn].take() {
-            line.part().await;
+        if let Some(connection) = self.connections[conn].take() {
+            connection.part().await;
         }
         let mut how = self.how(opening)?;
         let location = match self.target(opening)? {
@@ -211,7 +218,7 @@ impl Play<'_> {
         let mut stopped = self.stopped.clone();
         let opened = tokio::select! {
             opened = open_at_last(&way, &location, &how) => opened,
-            never = converse_on(&mut self.lines) => match never {},
+            never = converse_on(&mut self.connections) => match never {},
             _ = stopped.wait_for(Option::is_some) => return Err(Trouble::Stopped),
         };
         match (opened, opening.status) {
@@ -220,7 +227,7 @@ impl Play<'_> {
                 let deflate = accepted.deflate.as_ref();
                 let conversation =
                     Conversation::new(stream, &early, Role::Client, way.max_message, deflate);
-                self.lines[conn] = Some(Line::new(conversation));
+                self.connections[conn] = Some(Connection::new(conversation));
                 Ok(())
             }
             (Ok(_), Some(status)) => {
@@ -242,13 +249,13 @@ impl Play<'_> {
         }
         for (name, value) in &opening.headers {
             let value = value.expand(&self.values, Style::Plain);
-            let line = HeaderLine::parse(&format!("{name}: {value}")).map_err(|why| {
+            let header = HeaderLine::parse(&format!("{name}: {value}")).map_err(|why| {
                 Failure::usage(
                     format!("the header {name}: {why}"),
                     "look at what its names stand for",
                 )
             })?;
-            how.request.headers.push(line);
+            how.request.headers.push(header);
         }
         Ok(how)
     }
@@ -266,9 +273,9 @@ impl Play<'_> {
     async fn send(&mut self, conn: usize, within: Duration) -> Result<(), Trouble> {
         let deadline = Instant::now() + within;
         loop {
-            match &self.lines[conn] {
-                Some(line) if line.is_on_its_way() => return Ok(()),
-                _ => self.line(conn)?,
+            match &self.connections[conn] {
+                Some(connection) if connection.is_on_its_way() => return Ok(()),
+                _ => self.connection(conn)?,
             };
             if Instant::now() >= deadline {
                 let within = duration(&within);
@@ -287,7 +294,7 @@ impl Play<'_> {
         let deadline = Instant::now() + within;
         let mut nearest = None;
         loop {
-            while let Some(heard) = self.lines[conn].as_mut().and_then(Line::take) {
+            while let Some(heard) = self.connections[conn].as_mut().and_then(Connection::take) {
                 let is_end = matches!(heard, Heard::End(_));
                 match expected.judge(came(&heard), &self.values) {
                     Judged::Met(captured) => {
@@ -330,7 +337,7 @@ impl Play<'_> {
     async fn expect_silence(&mut self, conn: usize, length: Duration) -> Result<(), Trouble> {
         let deadline = Instant::now() + length;
         loop {
-            while let Some(heard) = self.lines[conn].as_mut().and_then(Line::take) {
+            while let Some(heard) = self.connections[conn].as_mut().and_then(Connection::take) {
                 if let Heard::Message(..) | Heard::End(_) = heard {
                     return Err(unmet([format!("came: {}", came(&heard).describe())]));
                 }
@@ -345,7 +352,7 @@ impl Play<'_> {
     async fn await_close(&mut self, conn: usize, within: Duration) -> Result<(), Trouble> {
         let deadline = Instant::now() + within;
         loop {
-            while let Some(heard) = self.lines[conn].as_mut().and_then(Line::take) {
+            while let Some(heard) = self.connections[conn].as_mut().and_then(Connection::take) {
                 let Heard::End(closure) = &heard else {
                     self.pass_over(conn, came(&heard));
                     continue;
@@ -383,7 +390,7 @@ impl Play<'_> {
         for _ in 0..TOLD {
             tokio::select! {
                 biased;
-                () = converse(&mut self.lines) => {}
+                () = converse(&mut self.connections) => {}
                 () = ready(()) => return,
             }
         }
@@ -393,8 +400,8 @@ impl Play<'_> {
     fn what_else_arrived(&mut self) -> Vec<String> {
         let mut arrived = std::mem::take(&mut self.passed_over);
         let mut more = 0;
-        for (conn, line) in self.lines.iter().enumerate() {
-            for heard in line.iter().flat_map(Line::untaken) {
+        for (conn, connection) in self.connections.iter().enumerate() {
+            for heard in connection.iter().flat_map(Connection::untaken) {
                 if arrived.len() < TOLD {
                     arrived.push(self.named(conn) + &came(heard).describe());
                 } else {
@@ -411,25 +418,25 @@ impl Play<'_> {
     /// Closes what is open, and waits for the answers, the longer if all went well.
     async fn part(mut self, all_well: bool) {
         let close = self.stopped.borrow().clone().unwrap_or(Close::new(1000, ""));
-        for line in self.lines.iter_mut().flatten() {
-            line.close(close.clone());
+        for connection in self.connections.iter_mut().flatten() {
+            connection.close(close.clone());
         }
         let deadline = Instant::now() + if all_well { WITHIN } else { PARTING };
-        let is_open = |line: &Line| line.ended.is_none();
-        while self.lines.iter().flatten().any(is_open) && Instant::now() < deadline {
+        let is_open = |connection: &Connection| connection.ended.is_none();
+        while self.connections.iter().flatten().any(is_open) && Instant::now() < deadline {
             // Nobody looks at what comes now.
-            for line in self.lines.iter_mut().flatten() {
-                while line.ended.is_none() && line.take().is_some() {}
+            for connection in self.connections.iter_mut().flatten() {
+                while connection.ended.is_none() && connection.take().is_some() {}
             }
             let late = sleep_until(TokioInstant::from_std(deadline));
             tokio::select! {
-                () = converse(&mut self.lines) => {}
+                () = converse(&mut self.connections) => {}
                 () = late => {}
                 _ = self.stopped.wait_for(Option::is_some), if all_well => break,
             }
         }
-        for line in self.lines.into_iter().flatten() {
-            line.part().await;
+        for connection in self.connections.into_iter().flatten() {
+            connection.part().await;
         }
     }
 }
@@ -461,9 +468,9 @@ async fn open_at_last(way: &Way, location: &Location, how: &How) -> Result<net::
 }
 
 /// Lets the connections speak and listen for ever.
-async fn converse_on(lines: &mut [Option<Line>]) -> Infallible {
+async fn converse_on(connections: &mut [Option<Connection>]) -> Infallible {
     loop {
-        converse(lines).await;
+        converse(connections).await;
     }
 }
 

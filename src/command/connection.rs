@@ -1,4 +1,5 @@
-//! One connection of a scenario: what has come, and has not been looked at.
+//! A connection whose messages are taken one by one, when their turn has come: what has come before that
+//! waits, and is bounded.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -18,7 +19,7 @@ const OVERHEAD: usize = 64;
 
 /// One connection.
 #[derive(Debug)]
-pub struct Line {
+pub struct Connection {
     conversation: Conversation<Stream>,
     heard: VecDeque<Heard>,
     /// Bytes of that.
@@ -27,10 +28,10 @@ pub struct Line {
     pub ended: Option<Closure>,
 }
 
-impl Line {
+impl Connection {
     /// A connection that has just been opened.
-    pub fn new(conversation: Conversation<Stream>) -> Line {
-        Line { conversation, heard: VecDeque::new(), waiting: 0, ended: None }
+    pub fn new(conversation: Conversation<Stream>) -> Connection {
+        Connection { conversation, heard: VecDeque::new(), waiting: 0, ended: None }
     }
 
     /// What came next; the end stays the end.
@@ -98,19 +99,19 @@ fn size(heard: &Heard) -> usize {
 
 /// Lets all connections speak and listen until something has moved on one of them that others wait for:
 /// something came, or all that was said is on its way.
-pub async fn converse(lines: &mut [Option<Line>]) {
+pub async fn converse(connections: &mut [Option<Connection>]) {
     poll_fn(|cx| {
         let mut moved = false;
-        for line in lines.iter_mut().flatten().filter(|line| line.ended.is_none()) {
-            let was_on_its_way = line.is_on_its_way();
-            let listens = line.listens();
+        for connection in connections.iter_mut().flatten().filter(|one| one.ended.is_none()) {
+            let was_on_its_way = connection.is_on_its_way();
+            let listens = connection.listens();
             // It keeps nothing between two polls.
-            let next = pin!(line.conversation.next(listens)).poll(cx);
+            let next = pin!(connection.conversation.next(listens)).poll(cx);
             if let Poll::Ready(Some(heard)) = next {
                 moved = true;
-                line.keep(heard);
+                connection.keep(heard);
             }
-            moved |= !was_on_its_way && line.is_on_its_way();
+            moved |= !was_on_its_way && connection.is_on_its_way();
         }
         if moved { Poll::Ready(()) } else { Poll::Pending }
     })
