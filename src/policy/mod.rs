@@ -4,5 +4,6 @@
 pub mod countdown;
 pub mod ending;
 pub mod keepalive;
+pub mod pace;
 pub mod pings;
 pub mod retry;

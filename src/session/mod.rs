@@ -12,6 +12,7 @@ mod link;
 mod log;
 mod outbox;
 mod output;
+mod paced;
 mod private;
 mod receiving;
 mod recording;
@@ -47,6 +48,7 @@ use crate::input::reader::{Block, ReadError, Reader};
 use crate::policy::countdown::Countdown;
 use crate::policy::ending::{Ending, Over, Rules};
 use crate::policy::keepalive::{Action, Keepalive};
+use crate::policy::pace::Pacing;
 use crate::policy::pings::Pings;
 use crate::record::{self, Record, Side};
 use crate::wire::{Close, Deflate, Role, opcode};
@@ -55,6 +57,7 @@ use closing::{Closing, PARTING};
 use interrupt::AFTER_SIGNAL;
 use link::{Link, Moved, Read};
 use output::Receiver;
+use paced::Paced;
 
 /// The largest message where it must be held whole and no limit is given: 64 MiB.
 pub const MAX_HELD: u64 = 64 << 20;
@@ -78,6 +81,8 @@ pub struct Settings {
     pub keepalive: Option<(Duration, Duration)>,
     /// The largest message that is taken, in bytes, if it was given by hand.
     pub max_message: Option<u64>,
+    /// How fast messages are sent, if that was asked for.
+    pub pacing: Option<Pacing>,
     /// How messages are compressed, if they may be.
     pub deflate: Option<Deflate>,
 }
@@ -92,6 +97,8 @@ pub struct Session<'a, S> {
     reader: Option<Reader>,
     /// Input that was read and has not been taken.
     block: Option<Block>,
+    /// Input that was taken and waits for its turn.
+    paced: Option<Box<Paced>>,
     ending: Ending,
     keepalive: Option<Keepalive>,
     /// Where in the outgoing bytes our last Ping ends, until it has left.
@@ -170,6 +177,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             feed: ends.feed,
             reader: ends.reader,
             block: None,
+            paced: settings.pacing.map(|pacing| Box::new(Paced::new(pacing))),
             ending: Ending::new(settings.rules.clone(), now),
             keepalive,
             ping_end: None,
@@ -258,7 +266,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         self.stats.listen(want_read, Instant::now);
         self.set_timer();
         let is_open = self.closing.is_none();
-        let want_block = self.block.is_none() && is_open;
+        let want_block = self.block.is_none() && is_open && self.nothing_waits();
         let has_room = is_recorded && self.link.outbox.has_room();
         let more_to_send = self.block.is_some() && is_open && has_room;
         tokio::select! {
@@ -288,6 +296,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             self.ending.deadline().filter(|_| is_open),
             self.keepalive.as_ref().filter(|_| is_open).and_then(Keepalive::deadline),
             self.give_up.as_ref().and_then(Countdown::deadline),
+            self.turn().filter(|_| is_open),
         ];
         let next = deadlines.into_iter().flatten().min();
         match (&mut self.timer, next) {
