@@ -167,6 +167,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         let keepalive = settings
             .keepalive
             .map(|(interval, timeout)| Keepalive::new(interval, timeout, rand::random(), now));
+        // What is told of tiny messages is a hundred times as long as they are: where it has to wait, so
+        // do they.
+        let one_by_one = ends.output.is_recorded_slowly().then_some(Pacing::Delay(Duration::ZERO));
+        let pacing = settings.pacing.or(one_by_one);
         ends.stats.compresses.set(settings.deflate.is_some());
         ends.stats.open(now);
         Session {
@@ -177,7 +181,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             feed: ends.feed,
             reader: ends.reader,
             block: None,
-            paced: settings.pacing.map(|pacing| Box::new(Paced::new(pacing))),
+            paced: pacing.map(|pacing| Box::new(Paced::new(pacing))),
             ending: Ending::new(settings.rules.clone(), now),
             keepalive,
             ping_end: None,

@@ -1,5 +1,5 @@
-//! Messages that wait for their turn (`--rate`, `--delay`): what one block of input became, in order. When
-//! a turn comes is decided elsewhere.
+//! Messages that wait for their turn (`--rate`, `--delay`), or for a recording that takes its time: what
+//! one block of input became, in order. When a turn comes is decided elsewhere.
 
 use std::collections::VecDeque;
 use std::time::Instant;
