@@ -891,7 +891,7 @@ _wspipe() {
             return 0
             ;;
         wspipe__subcmd__send)
-            opts="-H -A -u -b -c -L -4 -6 -x -U -k -E -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --cookie-jar --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --raw-frames --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --record --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --linger --wait --help"
+            opts="-H -A -u -b -c -L -4 -6 -x -U -k -E -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --cookie-jar --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --repeat --rate --delay --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --raw-frames --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --record --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --linger --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1054,6 +1054,18 @@ _wspipe() {
                     return 0
                     ;;
                 --tls-server-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repeat)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

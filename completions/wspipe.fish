@@ -169,6 +169,9 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l key -d 'The priva
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l pinnedpubkey -d 'Only talk to a server with this public key' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tls-max -d 'Speak no later version of TLS than 1.2 or 1.3' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tls-server-name -d 'Ask for this host\'s certificate, whatever the URL says' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l repeat -d 'Send all messages so many times, one round after the other' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l rate -d 'Send so many messages per second (/s), minute (/m) or hour (/h), evenly' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l delay -d 'Wait so long after each message before the next one is sent' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s d -l data -d 'Send a message; @FILE sends the bytes of a file unchanged, @- those of stdin. May be repeated, each is one message' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l data-raw -d 'Send a message; @ has no meaning. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l decode -d 'Decode each message before it is sent, as binary (with --text, as text)' -r -f -a "hex\t'Two hexadecimal digits a byte'

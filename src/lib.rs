@@ -11,7 +11,7 @@
 //! | [`net`] | from a target to an open stream |
 //! | [`ui`] | what is said to a person, the progress bar, `-w` |
 //! | [`handshake`] | pure: the opening handshake, asked and judged |
-//! | [`policy`] | pure: keepalive and ending, `(event, now)` to an action |
+//! | [`policy`] | pure: keepalive, ending and pace, `(event, now)` to an action |
 //! | [`input`], [`output`] | pure but for the ways in and out: bytes to messages, messages to bytes |
 //! | [`jq`] | pure: jq filters on messages |
 //! | [`difference`] | pure: what differs between two messages, for people |

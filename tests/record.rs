@@ -12,7 +12,8 @@ use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::{
-    BINARY, DEADLINE, Nobody, Peer, TEXT, Wire, binary, close, dies_by, ends, ping, pong, run, text,
+    BINARY, DEADLINE, Nobody, Peer, Running, TEXT, Wire, binary, close, dies_by, ends, ping, pong,
+    run, text,
 };
 use tempfile::TempDir;
 
@@ -436,20 +437,40 @@ fn a_recording_that_nobody_reads_holds_the_session_up_and_nothing_else() {
     run(limited).output().check(ends(28).saying(&["longer than 300ms"]));
     peer.seen();
 
+    let (accepted, is_open) = mpsc::channel();
+    let peer = Peer::start(move |wire| {
+        wire.accept();
+        accepted.send(()).unwrap();
+        wire.end_whatever_comes();
+    });
+    let lines = "\n".repeat(1 << 20);
+    let running = run(["send", "--record", fifo, &peer.url()]).stdin(lines).start();
+    is_open.recv_timeout(DEADLINE).unwrap();
+    held_up(&running);
+    assert!(running.peak_memory() < 32 << 20);
+    running.signal(Signal::INT);
+    running.output().check(dies_by(2).saying(&["SIGINT"]));
+    peer.seen();
+
     let peer = flood();
     let running = run(["listen", "--record", fifo, "-o", "/dev/null", &peer.url()]).start();
     let reader = File::open(fifo).unwrap();
+    held_up(&running);
+    assert!(running.peak_memory() < 32 << 20);
+    running.signal(Signal::INT);
+    running.output().check(dies_by(2).saying(&["SIGINT"]));
+    drop(reader);
+    peer.seen();
+}
+
+/// Waits until the program does nothing for a while.
+fn held_up(running: &Running) {
     let until = Instant::now() + DEADLINE;
     let mut asleep = 0;
     while asleep < 1000 {
         assert!(Instant::now() < until, "it is not held up");
         asleep = if running.is_asleep() { asleep + 1 } else { 0 };
     }
-    assert!(running.peak_memory() < 32 << 20);
-    running.signal(Signal::INT);
-    running.output().check(dies_by(2).saying(&["SIGINT"]));
-    drop(reader);
-    peer.seen();
 }
 
 #[test]

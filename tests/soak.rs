@@ -680,6 +680,7 @@ fn settings() -> Settings {
         close_timeout: Some(DEADLINE),
         keepalive: None,
         max_message: None,
+        pacing: None,
         deflate: None,
     }
 }

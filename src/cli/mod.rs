@@ -15,6 +15,7 @@ mod environment;
 mod message;
 mod network;
 mod output;
+mod pace;
 mod prompt;
 mod proxy;
 mod request;
@@ -37,6 +38,7 @@ use message::RecordArgs;
 pub use message::{Data, FramingArgs, MessageArgs};
 pub use network::NetworkArgs;
 pub use output::OutputArgs;
+pub use pace::PaceArgs;
 pub use prompt::PromptArgs;
 pub use proxy::ProxyArgs;
 pub use request::{OpeningArgs, RequestArgs};
@@ -160,6 +162,9 @@ pub struct SendArgs {
     /// with a dash
     #[arg(value_name = "MESSAGE")]
     pub messages: Vec<OsString>,
+    /// How often and how fast.
+    #[command(flatten)]
+    pub pace: PaceArgs,
     /// The rest.
     #[command(flatten)]
     pub pipe: PipeArgs,
@@ -300,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_mistake_is_a_usage_error() {
-        let cases: [(&[&str], &str); 16] = [
+        let cases: [(&[&str], &str); 22] = [
             (&["ws://h/"], "wspipe connect ws://h/"),
             (&["-n", "1", "echo:"], "wspipe send echo: TEXT"),
             (&["conect", "ws://h/"], "a similar subcommand exists: 'connect'"),
@@ -317,6 +322,12 @@ mod tests {
             (&["send", "echo:", "--only-from", "us"], "--jsonl"),
             (&["send", "echo:", "--raw-frames"], "--jsonl"),
             (&["listen", "echo:", "--raw-frames"], "unexpected argument"),
+            (&["send", "echo:", "--rate", "10"], "a rate has a unit: 10/s, 10/m or 10/h"),
+            (&["send", "echo:", "--rate", "1/s", "--delay", "1"], "cannot be used with"),
+            (&["send", "echo:", "--delay", "0"], "must be more than 0"),
+            (&["send", "echo:", "--repeat", "0"], "must be at least 1"),
+            (&["connect", "echo:", "--repeat", "2"], "unexpected argument"),
+            (&["listen", "echo:", "--rate", "1/s"], "unexpected argument"),
         ];
         for (line, expected) in cases {
             let error = parsed(line).expect_err(expected);

@@ -102,15 +102,17 @@ pub struct OutputArgs {
     ///
     /// A record is one JSON object a line, as with --format jsonl. Here the messages, Pings and Pongs that
     /// we send have one too ("from":"us"), and the open record has the heads of the opening handshake, with
-    /// passwords, tokens and cookies (redacted); what the messages say is there as it was, so that the file
-    /// is for nobody else to read (mode 0600; an existing file is emptied, and its mode tightened). A
-    /// record is in the file before what it says is shown or sent: what kills the process loses none of what
-    /// was shown. It ends with the close record, where "unsent" counts the last messages from us that were queued
-    /// and did not leave. What comes when an end condition was met is neither printed nor recorded. With
-    /// --retry and -L only what came of it is recorded.
-    /// Messages must be held whole for it, so that --max-message-size is 64M unless given; of a larger one that we send
-    /// only the length is recorded, and that is said. With a FIFO or a device, its reader sets the pace.
-    /// The messages that were sent are sent again by wspipe send --jsonl --only-from us URL < FILE.
+    /// passwords, tokens and cookies (redacted). What the messages say is there as it was, so that the file
+    /// is for nobody else to read (mode 0600; an existing file is emptied, and its mode tightened).
+    ///
+    /// A record is in the file before what it says is shown or sent: what kills the process loses none of
+    /// what was shown. In the close record "unsent" counts the last messages from us that were queued and
+    /// did not leave. What comes once an end condition was met is neither printed nor recorded; of several
+    /// tries and redirects, only the last one is. Messages must be held whole, so that --max-message-size
+    /// is 64M unless given; of a larger one that we send only the length is recorded, which is said at the
+    /// end. The reader of a FIFO sets the pace of the session. What we sent is sent again by
+    /// wspipe send --jsonl --only-from us URL < FILE.
+    ///
     /// Example: wspipe connect --record session.jsonl ws://localhost:9000/
     #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
     pub record: Option<PathBuf>,

@@ -1,11 +1,16 @@
 //! Values as they are typed: durations, sizes, close codes, delimiters.
 
+use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub use crate::duration::parse as duration;
 use crate::policy::ending::Patience;
+use crate::policy::pace::Pacing;
 use crate::wire::close;
+
+/// The highest rate that is taken: more than can be kept.
+const MOST_PER_SECOND: u64 = 1_000_000;
 
 /// A duration that must pass: 0 makes no sense.
 ///
@@ -140,6 +145,43 @@ pub fn count(typed: &str) -> Result<u64, String> {
     typed.parse().map_err(|_| "a number of messages, such as 1".into())
 }
 
+/// How many times.
+///
+/// # Errors
+/// What is no number, and 0.
+pub fn times(typed: &str) -> Result<NonZeroU64, String> {
+    let times: u64 = typed.parse().map_err(|_| "a number of times, such as 10")?;
+    NonZeroU64::new(times).ok_or_else(|| "must be at least 1".into())
+}
+
+/// Messages per second, minute or hour.
+///
+/// # Errors
+/// What is wrong, and what a rate looks like.
+pub fn rate(typed: &str) -> Result<Pacing, String> {
+    const LOOKS: &str =
+        "a rate is a whole number of messages per second, minute or hour: 10/s, 90/m or 5/h";
+    let Some((count, unit)) = typed.split_once('/') else {
+        let is_number = typed.parse::<u64>().is_ok();
+        let has_unit = || format!("a rate has a unit: {typed}/s, {typed}/m or {typed}/h");
+        return Err(if is_number { has_unit() } else { LOOKS.into() });
+    };
+    let per = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(LOOKS.into()),
+    };
+    match count.parse() {
+        Ok(0) => Err("must be more than 0".into()),
+        Ok(count) if count > MOST_PER_SECOND * per => Err(format!(
+            "at most {MOST_PER_SECOND}/s; without a rate, messages go as fast as they can"
+        )),
+        Ok(count) => Ok(Pacing::Rate { count, per: Duration::from_secs(per) }),
+        Err(_) => Err(LOOKS.into()),
+    }
+}
+
 /// A delimiter with its escapes.
 ///
 /// # Errors
@@ -222,6 +264,32 @@ mod tests {
             assert_eq!(size(typed).ok(), bytes, "{typed}");
         }
         assert!(chunk_size("0").is_err());
+    }
+
+    #[test]
+    fn a_rate_has_a_unit() {
+        let cases = [
+            ("10/s", Some((10, 1))),
+            ("90/m", Some((90, 60))),
+            ("5/h", Some((5, 3600))),
+            ("1000000/s", Some((1_000_000, 1))),
+            ("1000001/s", None),
+            ("60000000/m", Some((60_000_000, 60))),
+            ("60000001/m", None),
+            ("0/s", None),
+            ("10", None),
+            ("10/", None),
+            ("10/d", None),
+            ("1.5/s", None),
+            ("-1/s", None),
+            ("/s", None),
+            ("", None),
+        ];
+        for (typed, expected) in cases {
+            let of = |(count, per)| Pacing::Rate { count, per: Duration::from_secs(per) };
+            assert_eq!(rate(typed).ok(), expected.map(of), "{typed}");
+        }
+        assert!(times("0").is_err() && times("x").is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::env;
 use std::fs;
 use std::io::{self, IsTerminal as _};
+use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
@@ -72,6 +73,8 @@ pub struct Talk {
     pub feed: Feed,
     /// Where those bytes come from.
     pub origins: Vec<(String, Origin)>,
+    /// How many times all of that is sent.
+    pub repeat: NonZeroU64,
     /// How the session goes.
     pub settings: Settings,
     /// `--ok-close`.
@@ -122,7 +125,7 @@ pub fn connect(arguments: ConnectArgs) -> Result<Plan, Failure> {
 
 /// The plan of `send`.
 pub fn send(arguments: SendArgs) -> Result<Plan, Failure> {
-    let SendArgs { request, messages, pipe } = arguments;
+    let SendArgs { request, messages, pace, pipe } = arguments;
     let mut sources = Sources::new(&pipe.message, &pipe.framing);
     if !messages.is_empty() && !pipe.message.data.0.is_empty() {
         return Err(Failure::usage(
@@ -138,13 +141,21 @@ pub fn send(arguments: SendArgs) -> Result<Plan, Failure> {
     }
     sources.arguments(&pipe.message, messages);
     sources.data(&pipe.message)?;
+    let repeat = pace.repeat.unwrap_or(NonZeroU64::MIN);
+    sources.repeat(repeat)?;
     let printing = Printing::of(&pipe, false);
     let given = Some(pipe.after_input);
     let ending = AfterInput { input: Input::MustBeSent, linger: Duration::ZERO, given };
     let typed = sources.reads_stdin && io::stdin().is_terminal();
-    let progress = if typed { None } else { Some(sources.total) };
+    let pacing = pace.pacing();
+    // What is read at once and waits for its turn is no progress.
+    let total = sources.total.filter(|_| pacing.is_none());
+    let progress = if typed { None } else { Some(total) };
     let banner = banner(typed, &pipe.framing);
     let mut plan = assemble(request, sources, printing, pipe.output, pipe.end, ending)?;
+    plan.talk.feed = plan.talk.feed.repeated(repeat);
+    plan.talk.repeat = repeat;
+    plan.talk.settings.pacing = pacing;
     plan.talk.answer_matters = true;
     plan.talk.progress = progress;
     plan.talk.banner = banner;
@@ -240,6 +251,7 @@ fn assemble(
         retry,
         feed: Feed::new(sources.messages),
         origins: sources.origins,
+        repeat: NonZeroU64::MIN,
         settings,
         ok_close: end.ok_close,
         expect_close: end.expect_close,
@@ -290,6 +302,7 @@ fn settings(end: &EndArgs, after_input: AfterInput) -> Settings {
         close_timeout: limit(end.close_timeout),
         keepalive: end.ping_interval.map(|every| (every, end.ping_timeout.unwrap_or(every))),
         max_message: end.max_message_size,
+        pacing: None,
         // Known once the server has answered.
         deflate: None,
     }

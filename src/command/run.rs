@@ -17,7 +17,7 @@ use super::stderr::Stderr;
 use crate::exit::{self, Asked, Exit, Outcome};
 use crate::failure::{Failure, TimeLimit};
 use crate::handshake::{Hop, Location, Request, Step, Target, shown_headers};
-use crate::input::reader::Reader;
+use crate::input::reader::{ReadError, Reader};
 use crate::net::{self, How, Opened, Steps};
 use crate::policy::retry::Retry;
 use crate::record::{Open, OpenTiming};
@@ -160,7 +160,9 @@ async fn attempt(
         origins.push(origin);
         asks = Some(asked);
     }
-    let reader = Some(Reader::new(origins));
+    let reader = Reader::new(origins).repeated(talk.repeat);
+    let reader = reader
+        .map_err(|ReadError { source_name: name, error }| Failure::ReadInput { name, error })?;
     let deflate = opened.accepted.deflate;
     let mut trace = talk.trace;
     if let Some(trace) = &mut trace {
@@ -170,7 +172,8 @@ async fn attempt(
     }
     let round_trips = asks.as_ref().map(|asks| asks.round_trips.clone());
     let feed = talk.feed;
-    let ends = Ends { feed, reader, output, stats: Rc::clone(stats), trace, round_trips };
+    let ends =
+        Ends { feed, reader: Some(reader), output, stats: Rc::clone(stats), trace, round_trips };
     let settings = Settings { deflate, ..talk.settings };
     let session = Session::new(opened.stream, &opened.early, ends, settings);
     let outcome = match (talk.progress, &mut asks) {

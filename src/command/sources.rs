@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::FileTypeExt as _;
@@ -122,6 +123,36 @@ impl Sources {
         let shape = Shape::Records { taken: Taken::TYPED, limit };
         self.messages.push(Messages::new("the prompt", shape));
         self.total = None;
+    }
+
+    /// All of them so many times. Stdin is read again if it is a file.
+    ///
+    /// # Errors
+    /// A source that can be read only once.
+    pub fn repeat(&mut self, times: NonZeroU64) -> Result<(), Failure> {
+        if times.get() == 1 {
+            return Ok(());
+        }
+        for (name, origin) in &mut self.origins {
+            if matches!(origin, Origin::Stdin)
+                && let Ok(stdin) = io::stdin().as_fd().try_clone_to_owned()
+            {
+                *origin = Origin::File(File::from(stdin));
+            }
+            let can_be = match origin {
+                Origin::Bytes(_) => true,
+                Origin::File(file) => file_length(file).is_some(),
+                Origin::Fifo(_) | Origin::Stdin | Origin::Made { .. } => false,
+            };
+            if !can_be {
+                return Err(Failure::usage(
+                    format!("--repeat: {name} can be read only once"),
+                    "put what it brings into a file: wspipe send --repeat N URL < FILE, or -d @FILE",
+                ));
+            }
+        }
+        self.total = self.total.and_then(|total| total.checked_mul(times.get()));
+        Ok(())
     }
 
     fn one_message(&self, message: &MessageArgs) -> Shape {

@@ -34,7 +34,7 @@ pub struct Truncated {
 }
 
 /// Cuts one source into messages.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Splitter {
     framing: Framing,
     finder: Option<Finder<'static>>,

@@ -33,14 +33,14 @@ pub enum Shape {
 }
 
 /// Turns one source's bytes into messages.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Messages {
     name: String,
     splitter: Splitter,
     builder: Builder,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Builder {
     kind: Kind,
     decodes: bool,

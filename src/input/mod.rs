@@ -7,6 +7,7 @@ pub mod prompt;
 pub mod reader;
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 
 pub use framing::Framing;
 pub use message::{HOLD, Messages, Shape};
@@ -51,13 +52,23 @@ pub struct InputError {
 #[derive(Debug)]
 pub struct Feed {
     sources: VecDeque<Messages>,
+    /// All of them, for further rounds, and how many there will be.
+    again: (Vec<Messages>, u64),
     closed: bool,
 }
 
 impl Feed {
     /// A feed of these sources, in order.
     pub fn new(sources: impl IntoIterator<Item = Messages>) -> Self {
-        Feed { sources: sources.into_iter().collect(), closed: false }
+        Feed { sources: sources.into_iter().collect(), again: (Vec::new(), 0), closed: false }
+    }
+
+    /// The same so many times; as a whole, one round after the other.
+    pub fn repeated(mut self, times: NonZeroU64) -> Self {
+        if times.get() > 1 {
+            self.again = (self.sources.iter().cloned().collect(), times.get() - 1);
+        }
+        self
     }
 
     /// Whether all sources have ended, or a record asked for the closing handshake.
@@ -68,17 +79,27 @@ impl Feed {
     /// Messages that are known to be there and of which nothing was given out: those of the command
     /// line, and one of which only the beginning was read.
     pub fn unsent(&self) -> u64 {
-        self.sources.iter().filter(|source| source.holds_message()).count() as u64
+        let held = |sources: &mut dyn Iterator<Item = &Messages>| {
+            sources.filter(|source| source.holds_message()).count() as u64
+        };
+        let (again, rounds) = &self.again;
+        held(&mut self.sources.iter()) + held(&mut again.iter()) * rounds
+    }
+
+    /// What is still to come, this round and the next.
+    fn to_come(&self) -> impl Iterator<Item = &Messages> {
+        let (again, rounds) = &self.again;
+        self.sources.iter().chain(again.iter().filter(|_| *rounds > 0))
     }
 
     /// Whether messages of the command line are still to come.
     pub fn has_given_messages(&self) -> bool {
-        !self.closed && self.sources.iter().any(Messages::is_one_message)
+        !self.closed && self.to_come().any(Messages::is_one_message)
     }
 
     /// Whether there is a source left that may hold any number of messages.
     pub fn may_hold_more(&self) -> bool {
-        !self.closed && self.sources.iter().any(|source| !source.is_one_message())
+        !self.closed && self.to_come().any(|source| !source.is_one_message())
     }
 
     /// Takes the next block of the current source and gives out the messages in it.
@@ -102,8 +123,18 @@ impl Feed {
         self.closed = source.is_closed();
         if end {
             self.sources.pop_front();
+            self.begin_round();
         }
         Ok(())
+    }
+
+    /// Goes on with the next round when this one is over, if there is one.
+    fn begin_round(&mut self) {
+        let (again, rounds) = &mut self.again;
+        if self.sources.is_empty() && *rounds > 0 {
+            *rounds -= 1;
+            self.sources = again.iter().cloned().collect();
+        }
     }
 }
 

@@ -4,8 +4,9 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::mem;
+use std::num::NonZeroU64;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::mpsc as std_mpsc;
@@ -43,6 +44,40 @@ pub enum Origin {
         /// Where the memory goes.
         spent: std_mpsc::Sender<Vec<u8>>,
     },
+}
+
+/// A source that can be read more than once.
+#[derive(Debug)]
+enum Again {
+    Bytes(Vec<u8>),
+    /// From this position on.
+    File(File, u64),
+}
+
+impl Again {
+    fn of(origin: &Origin) -> io::Result<Again> {
+        match origin {
+            Origin::Bytes(bytes) => Ok(Again::Bytes(bytes.clone())),
+            Origin::File(file) => {
+                let mut file = file.try_clone()?;
+                let position = file.stream_position()?;
+                Ok(Again::File(file, position))
+            }
+            Origin::Fifo(_) | Origin::Stdin | Origin::Made { .. } => {
+                Err(io::ErrorKind::NotSeekable.into())
+            }
+        }
+    }
+
+    fn origin(&mut self) -> io::Result<Origin> {
+        match self {
+            Again::Bytes(bytes) => Ok(Origin::Bytes(bytes.clone())),
+            Again::File(file, position) => {
+                file.seek(SeekFrom::Start(*position))?;
+                file.try_clone().map(Origin::File)
+            }
+        }
+    }
 }
 
 /// A source that could not be read.
@@ -86,6 +121,8 @@ impl Block {
 #[derive(Debug)]
 pub struct Reader {
     waiting: VecDeque<(String, Origin)>,
+    /// What is read again in further rounds, and how many there will be.
+    again: (Vec<(String, Again)>, u64),
     current: Option<(String, Source)>,
     spent: Vec<Vec<u8>>,
 }
@@ -111,12 +148,31 @@ enum Source {
 impl Reader {
     /// A reader of these sources, each with its name. Nothing is read yet.
     pub fn new(sources: Vec<(String, Origin)>) -> Reader {
-        Reader { waiting: sources.into(), current: None, spent: Vec::new() }
+        let again = (Vec::new(), 0);
+        Reader { waiting: sources.into(), again, current: None, spent: Vec::new() }
+    }
+
+    /// The same so many times; as a whole, one round after the other.
+    ///
+    /// # Errors
+    /// A source that can be read only once.
+    pub fn repeated(mut self, times: NonZeroU64) -> Result<Reader, ReadError> {
+        if times.get() > 1 {
+            let each = self.waiting.iter().map(|(source_name, origin)| match Again::of(origin) {
+                Ok(again) => Ok((source_name.clone(), again)),
+                Err(error) => Err(ReadError { source_name: source_name.clone(), error }),
+            });
+            self.again = (each.collect::<Result<_, _>>()?, times.get() - 1);
+        }
+        Ok(self)
     }
 
     /// The next block; nothing when all sources have ended.
     pub async fn next(&mut self) -> Option<Result<Block, ReadError>> {
         if self.current.is_none() {
+            if let Err(error) = self.begin_round() {
+                return Some(Err(error));
+            }
             let (source_name, origin) = self.waiting.pop_front()?;
             match Source::open(origin) {
                 Ok(source) => self.current = Some((source_name, source)),
@@ -126,6 +182,21 @@ impl Reader {
         let (_, source) = self.current.as_mut().expect("a source is open");
         let result = source.next(&mut self.spent).await;
         Some(self.took(result))
+    }
+
+    /// Goes on with the next round when this one is over, if there is one.
+    fn begin_round(&mut self) -> Result<(), ReadError> {
+        let (again, rounds) = &mut self.again;
+        if self.waiting.is_empty() && *rounds > 0 {
+            *rounds -= 1;
+            for (name, source) in again {
+                match source.origin() {
+                    Ok(origin) => self.waiting.push_back((name.clone(), origin)),
+                    Err(error) => return Err(ReadError { source_name: name.clone(), error }),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A block that is there already, behind one that was full.

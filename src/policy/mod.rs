@@ -5,6 +5,7 @@ pub mod countdown;
 pub mod delayed;
 pub mod ending;
 pub mod keepalive;
+pub mod pace;
 pub mod pings;
 pub mod posts;
 pub mod retry;

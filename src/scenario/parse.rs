@@ -125,9 +125,12 @@ impl Reading<'_> {
         let gap = at.and_then(|at| at.duration_since(self.last?).ok()).unwrap_or_default();
         let given = self::duration(&mut fields, "within")?;
         let within = given.unwrap_or(WITHIN + gap);
+        if let Some(unsent) = fields.take::<usize>("unsent", "a number of messages")? {
+            self.forget_unsent(conn, unsent.value);
+        }
         let act = match shape {
             Shape::Open => self.open(&mut fields, given, conn, number)?,
-            Shape::Sent(kind) => self.sent(kind, &mut fields)?,
+            Shape::Sent(kind) => self.sent(kind, &mut fields, at.is_some())?,
             Shape::Expected(kind) => self.expected(kind, &mut fields, at.is_some())?,
             Shape::Header | Shape::Told => return Ok(()),
         };
@@ -200,6 +203,19 @@ impl Reading<'_> {
         }
     }
 
+    /// The last messages of ours that a recording has did not leave.
+    fn forget_unsent(&mut self, conn: usize, mut unsent: usize) {
+        let steps = std::mem::take(&mut self.scenario.steps);
+        let is_unsent = |step: &Step| {
+            let is_one = step.conn == conn && matches!(step.act, Act::Send(..)) && unsent > 0;
+            unsent -= usize::from(is_one);
+            is_one
+        };
+        let is_unsent: Vec<_> = steps.iter().rev().map(is_unsent).collect();
+        let left = steps.into_iter().zip(is_unsent.into_iter().rev());
+        self.scenario.steps = left.filter(|(_, unsent)| !unsent).map(|(step, _)| step).collect();
+    }
+
     fn open(
         &mut self,
         fields: &mut Fields,
@@ -257,11 +273,21 @@ impl Reading<'_> {
         Ok(headers)
     }
 
-    fn sent(&mut self, event: shape::Event, fields: &mut Fields) -> Parsed<Act> {
+    fn sent(
+        &mut self,
+        event: shape::Event,
+        fields: &mut Fields,
+        recorded: bool,
+    ) -> Parsed<Act> {
         match event {
             shape::Event::Message => {
                 let opcode = opcode(fields)?;
                 let Some((natural, content)) = self.content(fields)? else {
+                    if fields.has("length") && recorded {
+                        let hint = "record the session again with a larger --max-message-size";
+                        let what = "the message was too large to be recorded";
+                        return Err(fields.mistaken(what, hint));
+                    }
                     let hint = "a message that we send has one of text, json, base64 and hex; one that is expected has \"from\":\"peer\"";
                     return Err(fields.mistaken("the message has no content", hint));
                 };
@@ -334,7 +360,9 @@ impl Reading<'_> {
                 expected.regex = self.regex(fields)?;
                 expected.jq = self.jq(fields)?;
                 let length = fields.take::<u64>("length", "a number of bytes")?;
-                expected.length = length.map(|given| given.value).filter(|_| !recorded);
+                // A recording has the content, unless that was too large for it.
+                let is_compared = !recorded || expected.content.is_none();
+                expected.length = length.map(|given| given.value).filter(|_| is_compared);
                 expected.captures = self.captures(fields)?;
             }
             shape::Event::Ping | shape::Event::Pong => {
@@ -673,6 +701,25 @@ mod tests {
         let Act::Open(opening) = &scenario.steps[0].act else { panic!("{:?}", scenario.steps[0]) };
         assert_eq!((&opening.subprotocols[..], opening.status), (&["chat".to_owned()][..], None));
         assert!(opening.headers.is_empty());
+    }
+
+    #[test]
+    fn what_a_recording_tells_of_messages_that_did_not_leave_or_were_too_large_is_heeded() {
+        let time = "\"time\":\"2026-11-22T18:00:00Z\"";
+        let ours = |text: &str| format!("{{{time},\"event\":\"message\",\"from\":\"us\",\"text\":{text:?}}}\n");
+        let recording = ours("a") + &ours("b") + &ours("c")
+            + &format!("{{{time},\"event\":\"message\",\"from\":\"peer\",\"opcode\":\"text\",\"length\":70}}\n")
+            + &format!("{{{time},\"event\":\"close\",\"from\":\"peer\",\"code\":1008,\"reason\":\"\",\"clean\":true,\"unsent\":2}}\n");
+        let expected = [
+            "1 open",
+            "1 send text \"a\"",
+            "4 expect a text message, 70 bytes",
+            "5 expect close 1008 policy violation",
+        ];
+        assert_eq!(steps(&recording), expected);
+        let large = format!("{{{time},\"event\":\"message\",\"from\":\"us\",\"length\":70}}");
+        let mistakes = read(&large, true).unwrap_err();
+        assert!(mistakes[0].what.contains("too large to be recorded"), "{mistakes:?}");
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Shape {
                 "request_headers",
                 "response_headers",
             ],
-            Shape::Sent(Event::Close) | Shape::Expected(Event::Close) => &["clean"],
+            Shape::Sent(Event::Close) | Shape::Expected(Event::Close) => &["clean", "unsent"],
             Shape::Expected(Event::Pong) => &["rtt_us"],
             Shape::Header => &["event"],
             _ => &[],

@@ -168,6 +168,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         self.unsent.more |= retracted.by_hand;
         if self.closing.is_none() {
             self.unsent.messages += self.feed.unsent();
+            if let Some(paced) = &self.paced {
+                self.unsent.messages += paced.messages();
+                self.unsent.more |= paced.has_frame();
+            }
             let waits = self.block.as_ref().is_some_and(|block| !block.bytes().is_empty());
             self.unsent.more |= waits && self.feed.may_hold_more();
         }

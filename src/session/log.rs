@@ -77,6 +77,11 @@ impl Log {
         }
     }
 
+    /// Whether it may have to be waited for.
+    pub fn is_slow(&self) -> bool {
+        matches!(self.way, Way::Slow(_))
+    }
+
     /// Waits until something more is written; for ever when there is nothing to wait for.
     ///
     /// # Errors

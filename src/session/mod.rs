@@ -15,6 +15,7 @@ mod link;
 mod log;
 mod outbox;
 mod output;
+mod paced;
 mod private;
 mod receiving;
 mod recording;
@@ -57,6 +58,7 @@ use crate::input::reader::{Block, ReadError, Reader};
 use crate::policy::countdown::Countdown;
 use crate::policy::ending::{Ending, Over, Rules};
 use crate::policy::keepalive::{Action, Keepalive};
+use crate::policy::pace::Pacing;
 use crate::policy::pings::Pings;
 use crate::record::{self, Record, Side};
 use crate::wire::{Close, Deflate, Role, opcode};
@@ -65,6 +67,7 @@ use closing::{Closing, PARTING};
 use interrupt::AFTER_SIGNAL;
 use link::{Link, Moved, Read};
 use output::Receiver;
+use paced::Paced;
 
 /// The largest message where it must be held whole and no limit is given: 64 MiB.
 pub const MAX_HELD: u64 = 64 << 20;
@@ -88,6 +91,8 @@ pub struct Settings {
     pub keepalive: Option<(Duration, Duration)>,
     /// The largest message that is taken, in bytes, if it was given by hand.
     pub max_message: Option<u64>,
+    /// How fast messages are sent, if that was asked for.
+    pub pacing: Option<Pacing>,
     /// How messages are compressed, if they may be.
     pub deflate: Option<Deflate>,
 }
@@ -102,6 +107,8 @@ pub struct Session<'a, S> {
     reader: Option<Reader>,
     /// Input that was read and has not been taken.
     block: Option<Block>,
+    /// Input that was taken and waits for its turn.
+    paced: Option<Box<Paced>>,
     ending: Ending,
     keepalive: Option<Keepalive>,
     /// Where in the outgoing bytes our last Ping ends, until it has left.
@@ -170,6 +177,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         let keepalive = settings
             .keepalive
             .map(|(interval, timeout)| Keepalive::new(interval, timeout, rand::random(), now));
+        // What is told of tiny messages is a hundred times as long as they are: where it has to wait, so
+        // do they.
+        let one_by_one = ends.output.is_recorded_slowly().then_some(Pacing::Delay(Duration::ZERO));
+        let pacing = settings.pacing.or(one_by_one);
         ends.stats.compresses.set(settings.deflate.is_some());
         ends.stats.open(now);
         Session {
@@ -180,6 +191,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             feed: ends.feed,
             reader: ends.reader,
             block: None,
+            paced: pacing.map(|pacing| Box::new(Paced::new(pacing))),
             ending: Ending::new(settings.rules.clone(), now),
             keepalive,
             ping_end: None,
@@ -268,7 +280,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         self.stats.listen(want_read, Instant::now);
         self.set_timer();
         let is_open = self.closing.is_none();
-        let want_block = self.block.is_none() && is_open;
+        let want_block = self.block.is_none() && is_open && self.nothing_waits();
         let has_room = is_recorded && self.link.outbox.has_room();
         let more_to_send = self.block.is_some() && is_open && has_room;
         tokio::select! {
@@ -298,6 +310,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             self.ending.deadline().filter(|_| is_open),
             self.keepalive.as_ref().filter(|_| is_open).and_then(Keepalive::deadline),
             self.give_up.as_ref().and_then(Countdown::deadline),
+            self.turn().filter(|_| is_open),
         ];
         let next = deadlines.into_iter().flatten().min();
         match (&mut self.timer, next) {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 use super::link::Inbox;
+use super::log::Log;
 use super::recording::Recording;
 use super::stats::Stats;
 use crate::failure::Failure;
@@ -50,6 +51,12 @@ impl Output {
     /// Whether everything is recorded that was to be. Before, nothing of it is shown or acted on.
     pub fn is_recorded(&self) -> bool {
         self.recording.as_ref().is_none_or(Recording::is_written)
+    }
+
+    /// Whether a recording may have to be waited for.
+    pub fn is_recorded_slowly(&self) -> bool {
+        let log = self.recording.as_ref().and_then(|recording| recording.log.as_ref());
+        log.is_some_and(Log::is_slow)
     }
 
     /// Waits for news of a recording; for ever when there is nothing that it has to write.

@@ -5,10 +5,11 @@ use std::time::{Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::by_hand::ByHand;
+use super::paced::Paced;
 use super::{ROUND, Recording, Session, Stats, outbox};
 use crate::failure::Failure;
-use crate::input::Outgoing;
 use crate::input::reader::{Block, ReadError, Reader};
+use crate::input::{Feed, InputError, Outgoing};
 use crate::output::encode::Piece;
 use crate::output::frames::made_by_hand;
 use crate::policy::pings::Pings;
@@ -31,36 +32,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
 
     /// Turns input into frames while there is room for them.
     pub(super) fn send_input(&mut self) {
+        if self.paced.is_some() {
+            self.send_paced();
+        } else {
+            self.send_blocks();
+        }
+        if self.feed.is_done() && self.nothing_waits() && self.link.outbox.is_empty() {
+            self.ending.input_ended(Instant::now());
+        }
+    }
+
+    fn send_blocks(&mut self) {
         let begun = self.link.outbox.added();
         let mut taken = 0;
         // However fast the peer is, and however little becomes of it, there is more to look after than
         // our input.
         while self.link.outbox.added().saturating_sub(begun).max(taken) < ROUND
-            && self.closing.is_none()
-            && self.link.outbox.has_room()
-            && self.output.is_recorded()
+            && self.may_send()
             && let Some(block) = self.block.take()
         {
-            let mut sender = Sender {
-                outbox: &mut self.link.outbox,
-                by_hand: &mut self.by_hand,
-                stats: &self.stats,
-                pings: &mut self.pings,
-                recording: self.output.recording.as_mut(),
-                close: None,
-            };
-            let result = self.feed.push(block.bytes(), block.end, &mut sender);
-            let close = sender.close.take();
+            let (mut sender, feed, _) = self.sender();
+            let result = feed.push(block.bytes(), block.end, &mut sender);
+            let close = sender.close;
             taken += block.bytes().len() as u64;
             let was_full = block.is_full();
             if let Some(reader) = &mut self.reader {
                 reader.recycle(block);
             }
-            if let Some(close) = close {
-                self.close_after_input(close.unwrap_or_else(|| self.settings.close.clone()));
-            } else if let Err(error) = result {
-                self.input_failed(error.into());
-            }
+            self.obey(close, result);
             if self.output.is_recorded() {
                 // The peer can work on this while we go on.
                 let moved = self.link.write_now();
@@ -70,9 +69,77 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 self.take_block(Some(block));
             }
         }
-        if self.feed.is_done() && self.link.outbox.is_empty() {
-            self.ending.input_ended(Instant::now());
+    }
+
+    /// What puts messages into the queue, and where they come from.
+    fn sender(&mut self) -> (Sender<'_>, &mut Feed, Option<&mut Paced>) {
+        let sender = Sender {
+            outbox: &mut self.link.outbox,
+            by_hand: &mut self.by_hand,
+            stats: &self.stats,
+            pings: &mut self.pings,
+            recording: self.output.recording.as_mut(),
+            close: None,
+        };
+        (sender, &mut self.feed, self.paced.as_deref_mut())
+    }
+
+    /// Does what the input says of its end.
+    fn obey(&mut self, close: Option<Option<Close>>, result: Result<(), InputError>) {
+        if let Some(close) = close {
+            self.close_after_input(close.unwrap_or_else(|| self.settings.close.clone()));
+        } else if let Err(error) = result {
+            self.input_failed(error.into());
         }
+    }
+
+    /// Sends what has its turn, and takes the next block once nothing waits.
+    #[inline(never)]
+    fn send_paced(&mut self) {
+        if self.nothing_waits()
+            && let Some(block) = self.block.take_if(|_| self.closing.is_none())
+        {
+            if let Some(paced) = &mut self.paced
+                && let Err(error) = self.feed.push(block.bytes(), block.end, paced.as_mut())
+            {
+                paced.wrong(error);
+            }
+            if let Some(reader) = &mut self.reader {
+                reader.recycle(block);
+            }
+        }
+        let begun = self.link.outbox.added();
+        let now = Instant::now();
+        while self.link.outbox.added() - begun < ROUND && self.may_send() {
+            let (mut sender, _, paced) = self.sender();
+            let given = paced.map_or(Ok(false), |paced| paced.give(now, &mut sender));
+            let close = sender.close;
+            let goes_on = matches!(given, Ok(true));
+            self.obey(close, given.map(drop));
+            if !goes_on {
+                break;
+            }
+        }
+        if self.output.is_recorded() {
+            let moved = self.link.write_now();
+            self.moved(moved);
+        }
+    }
+
+    /// Whether there is room for messages of ours, and they are wanted.
+    fn may_send(&self) -> bool {
+        self.closing.is_none() && self.link.outbox.has_room() && self.output.is_recorded()
+    }
+
+    /// Whether no input that was taken waits for its turn.
+    pub(super) fn nothing_waits(&self) -> bool {
+        self.paced.as_ref().is_none_or(|paced| paced.is_empty())
+    }
+
+    /// When the turn of what waits comes, if it could be sent.
+    pub(super) fn turn(&self) -> Option<Instant> {
+        let paced = self.paced.as_ref().filter(|_| self.may_send())?;
+        paced.due(Instant::now())
     }
 
     /// What came before has been sent; the session is closed as at the end of the input.
