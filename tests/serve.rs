@@ -1,27 +1,14 @@
-//! The echo server: its first line, its clients, good and bad, and the command
+//! The server for tests: its first line, its clients, good and bad, and the command
 //! that it runs.
 
 mod support;
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::thread;
 
 use rustix::process::Signal;
-use support::{DEADLINE, Running, dies_by, ends, run};
+use support::{BINARY, Client, UPGRADE, dies_by, ends, masked, run, serve};
 use tempfile::TempDir;
-
-/// A request that is accepted.
-const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-
-/// A running server and its URL, which is the first line of its stdout.
-fn serve(args: &[&str]) -> (Running, String) {
-    let running = run([&["serve"], args].concat()).deadline(4 * DEADLINE).start();
-    let printed = running.wait_for_stdout("\n");
-    let url = String::from_utf8(printed).unwrap().trim_end().to_owned();
-    (running, url)
-}
 
 #[test]
 fn serve_prints_its_url_and_echoes_until_ctrl_c() {
@@ -77,17 +64,6 @@ fn clients_see_going_away_when_the_server_ends() {
     output.check(ends(101).printing("hello\n").saying(&["closed by peer: 1001 going away"]));
 }
 
-/// Reads until this has come; the connection must last so long.
-fn read_until(stream: &mut TcpStream, wanted: &[u8], case: &str) {
-    let mut came = Vec::new();
-    while !came.windows(wanted.len()).any(|window| window == wanted) {
-        let mut byte = [0];
-        let count = stream.read(&mut byte).unwrap_or(0);
-        assert_eq!(count, 1, "case {case}: the end came after {}", support::shown(&came));
-        came.push(byte[0]);
-    }
-}
-
 #[test]
 fn a_client_that_breaks_the_rules_harms_nobody_else() {
     let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -103,12 +79,9 @@ fn a_client_that_breaks_the_rules_harms_nobody_else() {
         ("gone in mid-frame", good, b"\x81\x82\x00\x00", b"HTTP/1.1 101"),
     ];
     let (server, url) = serve(&[]);
-    let address = url.trim_start_matches("ws://").trim_end_matches('/').to_owned();
     for (case, request, frame, answer) in cases {
-        let mut stream = TcpStream::connect(&address).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.write_all(&[request.as_bytes(), frame].concat()).unwrap();
-        read_until(&mut stream, answer, case);
+        let mut client = Client::that_says(&url, [request.as_bytes(), frame].concat());
+        client.read_until(answer, case);
         run(["send", "-n", "1", &url, "hi"]).output().check(ends(0).printing("hi\n"));
     }
     server.signal(Signal::INT);
@@ -116,39 +89,18 @@ fn a_client_that_breaks_the_rules_harms_nobody_else() {
     output.check(ends(0).printing(format!("{url}\n")).with_stderr_checked_apart());
 }
 
-/// Reads a frame of the server, which has no mask.
-fn read_payload(stream: &mut TcpStream) -> Vec<u8> {
-    let mut read = |length: usize| {
-        let mut bytes = vec![0; length];
-        stream.read_exact(&mut bytes).unwrap();
-        bytes
-    };
-    let length = match read(2)[1] {
-        126 => read(2),
-        127 => read(8),
-        length => vec![length],
-    };
-    read(length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)))
-}
-
 #[test]
 fn a_client_may_send_a_long_message_before_it_reads() {
     let (server, url) = serve(&[]);
-    let mut stream = TcpStream::connect(url.trim_start_matches("ws://")).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream.set_write_timeout(Some(DEADLINE)).unwrap();
-    stream.write_all(UPGRADE.as_bytes()).unwrap();
-    read_until(&mut stream, b"\r\n\r\n", "upgrade");
+    let mut client = Client::open(&url);
     let payload: Vec<u8> = (0..20_000_000_u32).map(|number| (number % 251) as u8).collect();
-    let length = (payload.len() as u64).to_be_bytes();
-    // A mask of zeros leaves the payload as it is.
-    stream.write_all(&[&[0x82, 0xff][..], &length, &[0; 4], &payload].concat()).unwrap();
+    client.send(masked(0x80 | BINARY, &payload));
     let mut echoed = Vec::new();
     while echoed.len() < payload.len() {
-        echoed.extend(read_payload(&mut stream));
+        echoed.extend(client.frame().1);
     }
     assert!(echoed == payload);
-    drop(stream);
+    drop(client);
     server.signal(Signal::INT);
     server.output().check(ends(0).printing(format!("{url}\n")));
 }

@@ -23,15 +23,27 @@ impl Stderr {
         Stderr { writer: None, console }
     }
 
+    /// Takes what it needs already now: later there may be no descriptor left.
+    pub fn begin(&mut self) {
+        self.open();
+        if let Some(writer) = &mut self.writer {
+            writer.begin();
+        }
+    }
+
+    fn open(&mut self) {
+        if self.writer.is_none() {
+            // Without a descriptor or a thread there is nobody to tell.
+            self.writer = stderr(self.console.as_ref()).map(Writer::new).ok();
+        }
+    }
+
     /// Says something soon.
     pub fn say(&mut self, text: &str) {
         if text.is_empty() {
             return;
         }
-        if self.writer.is_none() {
-            // Without a descriptor or a thread there is nobody to tell.
-            self.writer = stderr(self.console.as_ref()).map(Writer::new).ok();
-        }
+        self.open();
         if let Some(writer) = &mut self.writer {
             writer.hand_over(text.as_bytes());
         }

@@ -58,7 +58,7 @@ impl Places {
 
 /// A client that was let in.
 #[derive(Debug)]
-pub struct ServerSide {
+pub struct ServerSide<T> {
     /// The connection.
     pub stream: Stream,
     /// What came after the request, in the same packet.
@@ -71,19 +71,28 @@ pub struct ServerSide {
     pub path: String,
     /// Its place, while it is there.
     pub place: Option<OwnedSemaphorePermit>,
+    /// What it was given before it knew that it is in.
+    pub given: T,
 }
 
 /// What is known of a client when it is let in.
-struct Let {
+struct Let<T> {
     upgrade: OnUpgrade,
     admission: Admission,
     path: String,
     place: Option<OwnedSemaphorePermit>,
+    given: T,
 }
 
 impl Reception {
-    /// Receives a client; `tell` hears why it was not let in, as it is shown.
-    pub async fn receive(&self, stream: TcpStream, tell: &impl Fn(&str)) -> Option<ServerSide> {
+    /// Receives a client; `tell` hears why it was not let in, as it is shown, and what `give` gives is there
+    /// before the client hears that it was.
+    pub async fn receive<T>(
+        &self,
+        stream: TcpStream,
+        tell: &impl Fn(&str),
+        give: &impl Fn() -> T,
+    ) -> Option<ServerSide<T>> {
         let receiving = async {
             let stream = match &self.tls {
                 None => Stream::Tcp(stream),
@@ -96,7 +105,7 @@ impl Reception {
                     }
                 },
             };
-            self.answer(stream, tell).await
+            self.answer(stream, tell, give).await
         };
         let received = tokio::time::timeout(OPENING + self.delay, receiving).await;
         received.unwrap_or_else(|_| {
@@ -106,12 +115,17 @@ impl Reception {
     }
 
     /// Answers requests until one is let in or the client goes away.
-    async fn answer(&self, stream: Stream, tell: &impl Fn(&str)) -> Option<ServerSide> {
+    async fn answer<T>(
+        &self,
+        stream: Stream,
+        tell: &impl Fn(&str),
+        give: &impl Fn() -> T,
+    ) -> Option<ServerSide<T>> {
         let admitted = Mutex::new(None);
         let service = hyper::service::service_fn(|mut request: hyper::Request<Incoming>| {
             let path = request.uri().path_and_query();
             let path = shown_path(path.map_or("*", PathAndQuery::as_str));
-            let (answer, delay) = match self.judge(&mut request, &path) {
+            let (answer, delay) = match self.judge(&mut request, &path, give) {
                 Ok((answer, client)) => {
                     if let Ok(mut admitted) = admitted.lock() {
                         *admitted = Some(client);
@@ -144,11 +158,12 @@ impl Reception {
     ///
     /// # Errors
     /// The answer to one that is not.
-    fn judge(
+    fn judge<T>(
         &self,
         request: &mut hyper::Request<Incoming>,
         path: &str,
-    ) -> Result<(Response<String>, Let), Response<String>> {
+        give: &impl Fn() -> T,
+    ) -> Result<(Response<String>, Let<T>), Response<String>> {
         let mut admission = self.terms.judge(request)?;
         let place = match &self.places {
             None => None,
@@ -159,16 +174,17 @@ impl Reception {
         };
         let answer = std::mem::take(&mut admission.answer);
         let upgrade = hyper::upgrade::on(request);
-        Ok((answer, Let { upgrade, admission, path: path.to_owned(), place }))
+        let (path, given) = (path.to_owned(), give());
+        Ok((answer, Let { upgrade, admission, path, place, given }))
     }
 }
 
-impl Let {
-    async fn enter(self) -> Option<ServerSide> {
-        let Let { upgrade, admission, path, place } = self;
+impl<T> Let<T> {
+    async fn enter(self) -> Option<ServerSide<T>> {
+        let Let { upgrade, admission, path, place, given } = self;
         let (stream, early) = into_stream(upgrade.await.ok()?).ok()?;
         let Admission { deflate, subprotocol, .. } = admission;
-        Some(ServerSide { stream, early, deflate, subprotocol, path, place })
+        Some(ServerSide { stream, early, deflate, subprotocol, path, place, given })
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::MAX_HELD;
 use super::account::Account;
 use super::hub::{Hub, Member};
 use super::outbox::Outbox;
@@ -89,21 +90,35 @@ pub struct Answers<'a> {
     pub account: Account,
 }
 
-impl<'a> Answers<'a> {
-    /// Nothing yet.
-    pub fn new(conduct: &'a Conduct) -> Self {
-        let member = match &conduct.manner {
+impl Conduct {
+    /// What there is to say to a peer that comes now: nothing yet, or what is said to all from now on.
+    pub fn enter(&self) -> Answers<'_> {
+        let member = match &self.manner {
             Manner::Broadcast(hub) => Some(hub.join()),
             Manner::Echo | Manner::Sink => None,
         };
         Answers {
-            conduct,
+            conduct: self,
             member,
             heard: Vec::new(),
             begun: None,
             delayed: Delayed::default(),
             account: Account::default(),
         }
+    }
+}
+
+impl Answers<'_> {
+    /// How large a message may be.
+    pub fn max_message(&self) -> Option<u64> {
+        self.member.as_ref().map(|_| MAX_HELD)
+    }
+
+    /// How it is to be ended now, if it is.
+    pub fn farewell(&self) -> Option<Farewell> {
+        let leave = self.conduct.leave.as_ref()?;
+        let is_time = self.account.received.messages >= leave.after;
+        is_time.then(|| leave.farewell.clone())
     }
 
     /// Answers a message that has come, or a piece of one.

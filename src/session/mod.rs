@@ -37,7 +37,7 @@ use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 pub use account::Account;
-pub use answers::{Conduct, Farewell, Leave, Manner};
+pub use answers::{Answers, Conduct, Farewell, Leave, Manner};
 pub use conversation::{Conversation, Heard};
 pub use hub::Hub;
 pub use interrupt::{Interrupt, Interrupts};

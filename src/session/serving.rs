@@ -10,12 +10,12 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::account::Account;
-use super::answers::{Answers, Conduct, Farewell, Manner};
+use super::answers::{Answers, Farewell};
 use super::closing::PARTING;
 use super::hub::Member;
 use super::link::{Link, Moved, Read};
 use super::spare::{Held, Spare};
-use super::{MAX_HELD, ROUND, ROUNDS};
+use super::{ROUND, ROUNDS};
 use crate::exit::{Answer, Closure};
 use crate::failure::root_cause;
 use crate::output::encode::Piece;
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const DELAYED: usize = 256 << 10;
 
 /// How a connection is served.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Serving<'a> {
     /// Which end we are.
     pub role: Role,
@@ -40,8 +40,8 @@ pub struct Serving<'a> {
     pub deflate: Option<Deflate>,
     /// What there is for peers that write before they read.
     pub spare: &'a Spare,
-    /// What is done with what comes.
-    pub conduct: &'a Conduct,
+    /// What is to be said.
+    pub answers: Answers<'a>,
 }
 
 /// How far a conversation is.
@@ -66,7 +66,6 @@ enum Stage {
 /// A conversation.
 struct Served<'a, S> {
     link: Link<S>,
-    conduct: &'a Conduct,
     answers: Answers<'a>,
     held: Held<'a>,
     stage: Stage,
@@ -83,26 +82,23 @@ impl Serving<'_> {
         early: &Bytes,
         ended: impl Future<Output = ()>,
     ) -> Account {
-        let most = match &self.conduct.manner {
-            Manner::Broadcast(_) => Some(MAX_HELD),
-            Manner::Echo | Manner::Sink => None,
-        };
+        let Serving { role, deflate, spare, answers } = self;
         let mut served = Served {
-            link: Link::new(stream, early, self.role, most, self.deflate.as_ref()),
-            conduct: self.conduct,
-            answers: Answers::new(self.conduct),
-            held: Held::none(self.spare),
+            link: Link::new(stream, early, role, answers.max_message(), deflate.as_ref()),
+            answers,
+            held: Held::none(spare),
             stage: Stage::Open,
             waited_for: None,
         };
         served.converse(ended).await;
-        let Served { mut link, answers: Answers { account, .. }, stage, held, .. } = served;
         // Others need not wait until this one has parted.
-        drop(held);
+        served.answers.member = None;
+        served.held.give_back();
+        let Served { mut link, answers, stage, .. } = served;
         if stage != Stage::Gone && flush(&mut link).await && stage != Stage::Dropping {
             part(&mut link).await;
         }
-        account
+        answers.account
     }
 }
 
@@ -192,10 +188,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
 
     /// Parts once so many messages have come.
     fn part_if_due(&mut self) {
-        if let Some(leave) = &self.conduct.leave
-            && self.answers.account.received.messages >= leave.after
-        {
-            self.answers.part(leave.farewell.clone());
+        if let Some(farewell) = self.answers.farewell() {
+            self.answers.part(farewell);
             self.stage = Stage::Parting;
         }
     }
@@ -226,7 +220,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
 
     fn finish(&mut self, closure: Closure) {
         self.answers.account.closure = Some(closure);
-        self.answers.member = None;
         self.stage = Stage::Over;
     }
 

@@ -39,8 +39,9 @@ async fn main() -> anyhow::Result<()> {
     };
     let Opened { stream, early, accepted } = net::open(&location, &how, None, &mut |_| {}).await?;
     let spare = Spare::new(SPARE);
-    let (deflate, conduct) = (accepted.deflate, Conduct::default());
-    let echo = Serving { role: Role::Client, deflate, spare: &spare, conduct: &conduct };
+    let conduct = Conduct::default();
+    let (deflate, answers) = (accepted.deflate, conduct.enter());
+    let echo = Serving { role: Role::Client, deflate, spare: &spare, answers };
     echo.run(stream, &early, future::pending()).await;
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
+mod client;
 mod dialogue;
 mod frame;
 mod front;
@@ -14,6 +15,7 @@ mod run;
 mod terminal;
 mod two;
 
+pub use client::{Client, UPGRADE, masked, says, serve};
 pub use dialogue::{Dialogue, Setting};
 pub use frame::{
     BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, binary, close, close_without_code, frame,

@@ -65,14 +65,16 @@ impl Door {
         };
         tokio::pin!(ended);
         let tell = |what: &str| self.tell(address, what);
+        // What is said to all when a client hears that it is in reaches it.
+        let enter = || self.conduct.enter();
         let received = tokio::select! {
-            received = self.reception.receive(stream, &tell) => received,
+            received = self.reception.receive(stream, &tell, &enter) => received,
             () = &mut ended => None,
         };
         let Some(client) = received else { return };
-        let ServerSide { stream, early, deflate, subprotocol, path, place } = client;
-        let (role, conduct) = (Role::Server, &self.conduct);
-        let serving = Serving { role, deflate, spare: &self.spare, conduct };
+        let ServerSide { stream, early, deflate, subprotocol, path, place, given: answers } =
+            client;
+        let serving = Serving { role: Role::Server, deflate, spare: &self.spare, answers };
         let account = serving.run(stream, &early, ended).await;
         drop(place);
         self.tell_end(address, &path, subprotocol.as_deref(), &account);

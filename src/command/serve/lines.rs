@@ -61,6 +61,7 @@ impl Lines {
 
 async fn say_all(mut receiver: mpsc::Receiver<Line>, unsaid: Arc<AtomicU64>) {
     let mut stderr = Stderr::default();
+    stderr.begin();
     while let Some(line) = receiver.recv().await {
         match line {
             Line::Text(text) => stderr.say(&text),
