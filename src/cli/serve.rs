@@ -4,12 +4,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use hyper::StatusCode;
 
 use super::request::{secret, subprotocol};
 use super::values;
 use crate::handshake::Secret;
+use crate::scenario::Speed;
 
 /// The arguments of `serve`.
 #[derive(Args, Debug)]
@@ -43,6 +44,24 @@ pub struct ServeArgs {
     /// Example: wspipe serve --sink 9000
     #[arg(long, help_heading = "Messages")]
     pub sink: bool,
+
+    /// Play the peer's part of a recording, or of a scenario, for each client
+    ///
+    /// What the file says is from the peer is sent, and what it says is from us is awaited, in order. A
+    /// client that does something else is closed with 1008; a line on stderr says where it departed, and
+    /// the exit code is 4 if it would be 0. A file with several connections is played for as many clients,
+    /// in the order in which they come. Example: wspipe serve --replay session.jsonl -- ./client
+    #[arg(long, value_name = "FILE", help_heading = "Messages",
+          conflicts_with_all = ["echo", "broadcast", "sink", "delay", "close", "refuse"],
+          value_hint = ValueHint::FilePath)]
+    pub replay: Option<PathBuf>,
+
+    /// Play it as fast as it was recorded (real), without pauses (fast), or N times as fast
+    ///
+    /// Example: wspipe serve --replay session.jsonl --speed real 9000
+    #[arg(long, value_name = "real|fast|N", help_heading = "Messages", default_value = "fast",
+          requires = "replay", value_parser = Speed::parse)]
+    pub speed: Speed,
 
     /// Send each answer so much later, and close or refuse so much later too
     ///

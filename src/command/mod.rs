@@ -12,6 +12,7 @@ mod prompt;
 mod report;
 mod request;
 mod run;
+mod scenarios;
 mod serve;
 mod setback;
 mod sources;

@@ -75,6 +75,14 @@ pub struct ServerSide<T> {
     pub given: T,
 }
 
+impl<T> ServerSide<T> {
+    /// The same without what it was given.
+    pub fn empty_handed(self) -> ServerSide<()> {
+        let ServerSide { stream, early, deflate, subprotocol, path, place, .. } = self;
+        ServerSide { stream, early, deflate, subprotocol, path, place, given: () }
+    }
+}
+
 /// What is known of a client when it is let in.
 struct Let<T> {
     upgrade: OnUpgrade,

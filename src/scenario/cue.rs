@@ -39,6 +39,43 @@ pub struct Part {
     pub gap: Duration,
 }
 
+/// How fast a recording is played.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Speed {
+    /// Without any pause.
+    Fast,
+    /// So many times as fast as it was.
+    Times(f64),
+}
+
+impl Speed {
+    /// Reads what was typed.
+    ///
+    /// # Errors
+    /// What a speed looks like.
+    pub fn parse(typed: &str) -> Result<Speed, String> {
+        let times = || typed.strip_suffix('x').unwrap_or(typed).parse().ok();
+        match typed {
+            "fast" => Ok(Speed::Fast),
+            "real" => Ok(Speed::Times(1.0)),
+            _ => times()
+                .filter(|times: &f64| (0.001..=1_000_000.0).contains(times))
+                .map(Speed::Times)
+                .ok_or_else(|| "a speed is real, fast or a number, such as 2 or 0.5".into()),
+        }
+    }
+
+    /// How long a time takes at this speed.
+    pub fn of(self, time: Duration) -> Duration {
+        match self {
+            Speed::Fast => Duration::ZERO,
+            Speed::Times(times) => {
+                Duration::try_from_secs_f64(time.as_secs_f64() / times).unwrap_or(Duration::MAX)
+            }
+        }
+    }
+}
+
 /// What the peer does in a scenario, and what it hears.
 ///
 /// # Errors
@@ -159,6 +196,25 @@ mod tests {
                 Some(Cue::Enter(_)) => "Enter".into(),
             };
             assert_eq!(got, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_speed_is_real_fast_or_a_number() {
+        let second = Duration::from_secs(1);
+        let cases = [
+            ("fast", Some(Duration::ZERO)),
+            ("real", Some(second)),
+            ("2", Some(second / 2)),
+            ("4x", Some(second / 4)),
+            ("0.5", Some(2 * second)),
+            ("0", None),
+            ("-1", None),
+            ("nan", None),
+            ("slow", None),
+        ];
+        for (typed, expected) in cases {
+            assert_eq!(Speed::parse(typed).ok().map(|speed| speed.of(second)), expected, "{typed}");
         }
     }
 

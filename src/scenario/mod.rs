@@ -13,7 +13,7 @@ mod template;
 
 use std::time::Duration;
 
-pub use cue::{Cue, Part, parts};
+pub use cue::{Cue, Part, Speed, parts};
 pub use describe::took;
 pub use expectation::{Came, Expectation, Judged, ended};
 pub use fields::Mistake;

@@ -273,12 +273,7 @@ impl Reading<'_> {
         Ok(headers)
     }
 
-    fn sent(
-        &mut self,
-        event: shape::Event,
-        fields: &mut Fields,
-        recorded: bool,
-    ) -> Parsed<Act> {
+    fn sent(&mut self, event: shape::Event, fields: &mut Fields, recorded: bool) -> Parsed<Act> {
         match event {
             shape::Event::Message => {
                 let opcode = opcode(fields)?;
@@ -706,10 +701,18 @@ mod tests {
     #[test]
     fn what_a_recording_tells_of_messages_that_did_not_leave_or_were_too_large_is_heeded() {
         let time = "\"time\":\"2026-11-22T18:00:00Z\"";
-        let ours = |text: &str| format!("{{{time},\"event\":\"message\",\"from\":\"us\",\"text\":{text:?}}}\n");
-        let recording = ours("a") + &ours("b") + &ours("c")
-            + &format!("{{{time},\"event\":\"message\",\"from\":\"peer\",\"opcode\":\"text\",\"length\":70}}\n")
-            + &format!("{{{time},\"event\":\"close\",\"from\":\"peer\",\"code\":1008,\"reason\":\"\",\"clean\":true,\"unsent\":2}}\n");
+        let ours = |text: &str| {
+            format!("{{{time},\"event\":\"message\",\"from\":\"us\",\"text\":{text:?}}}\n")
+        };
+        let recording = ours("a")
+            + &ours("b")
+            + &ours("c")
+            + &format!(
+                "{{{time},\"event\":\"message\",\"from\":\"peer\",\"opcode\":\"text\",\"length\":70}}\n"
+            )
+            + &format!(
+                "{{{time},\"event\":\"close\",\"from\":\"peer\",\"code\":1008,\"reason\":\"\",\"clean\":true,\"unsent\":2}}\n"
+            );
         let expected = [
             "1 open",
             "1 send text \"a\"",

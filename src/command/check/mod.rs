@@ -1,6 +1,5 @@
 //! `check`: scenarios are read, played against servers, and told of.
 
-mod load;
 mod play;
 mod tell;
 
@@ -17,6 +16,7 @@ use tokio::task::{JoinSet, LocalSet};
 use super::cookies::Cookies;
 use super::plan::limit;
 use super::request::how;
+use super::scenarios::{Loaded, Reading, load};
 use crate::cli::CheckArgs;
 use crate::exit::{self, Exit, code};
 use crate::failure::{Failure, TimeLimit};
@@ -26,7 +26,6 @@ use crate::scenario::{Played, Scenario, StepDone, StepEnd};
 use crate::session::{Interrupt, Interrupts};
 use crate::ui::{Lines, Tap, Telling, Voice};
 use crate::wire::Close;
-use load::{Loaded, load};
 use play::{Verdict, Way, play};
 use tell::{Sender, Teller, Told};
 
@@ -37,7 +36,8 @@ use tell::{Sender, Teller, Told};
 /// written.
 pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result<Exit, Failure> {
     let target = arguments.url.as_ref().map(|Secret(url)| Target::parse(url)).transpose()?;
-    let loaded = load(&arguments.files, &arguments.vars, target.is_some())?;
+    let reading = Reading { vars: &arguments.vars, has_url: target.is_some() };
+    let loaded = load(&arguments.files, &reading)?;
     let mut interrupts = Interrupts::new(start, arguments.max_time.and_then(limit))
         .context("cannot listen for signals")?;
     let mut teller = Teller::begin(telling(&arguments), &arguments, voice, &loaded)?;

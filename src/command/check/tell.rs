@@ -15,8 +15,8 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::oneshot;
 
-use super::load::Loaded;
 use crate::cli::CheckArgs;
+use crate::command::scenarios::Loaded;
 use crate::failure::Failure;
 use crate::scenario::{Played, StepDone, StepEnd};
 use crate::session::STDOUT;

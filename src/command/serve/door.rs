@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::lines::Lines;
+use super::replay::{Client, Replay};
 use crate::failure::root_cause;
 use crate::net::{Reception, ServerSide};
 use crate::session::{Account, Conduct, Serving, Spare};
@@ -26,6 +27,8 @@ pub struct Door {
     pub reception: Reception,
     /// What is done with its messages.
     pub conduct: Conduct,
+    /// The recording that is played for them instead.
+    pub replay: Option<Arc<Replay>>,
     /// What there is for clients that write before they read.
     pub spare: Spare,
     /// Whether there is a line for each of them.
@@ -58,6 +61,7 @@ impl Door {
     async fn serve(&self, stream: TcpStream, address: SocketAddr, mut ended: watch::Receiver<()>) {
         // Without this only latency is lost.
         let _ = stream.set_nodelay(true);
+        let end = ended.clone();
         let ended = async {
             if ended.changed().await.is_err() {
                 pending().await
@@ -72,6 +76,9 @@ impl Door {
             () = &mut ended => None,
         };
         let Some(client) = received else { return };
+        if let Some(replay) = &self.replay {
+            return replay.enter(Client { address, side: client.empty_handed(), ended: end });
+        }
         let ServerSide { stream, early, deflate, subprotocol, path, place, given: answers } =
             client;
         let serving = Serving { role: Role::Server, deflate, spare: &self.spare, answers };

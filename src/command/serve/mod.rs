@@ -5,6 +5,7 @@ mod child;
 mod door;
 mod lines;
 mod plan;
+mod replay;
 mod secure;
 
 use std::io::{self, Write as _};
@@ -61,11 +62,17 @@ pub async fn serve(arguments: ServeArgs) -> Result<Exit, Failure> {
         reception: plan.reception,
         conduct: plan.conduct,
         spare: Spare::new(MAX_HELD as usize),
+        replay: None,
         verbose: plan.verbose,
         lines: Lines::start(),
     };
     door.reception.tls = tls;
     let lines = door.lines.clone();
+    let replay = plan.replay.map(|mut replay| {
+        replay.said_by(lines.clone());
+        Arc::new(replay)
+    });
+    door.replay.clone_from(&replay);
     let (end, ended) = watch::channel(());
     let receiving = tokio::spawn(Arc::new(door).receive_all(listener, ended));
     let authority_file = authority.as_ref().map(secure::Authority::path);
@@ -83,8 +90,12 @@ pub async fn serve(arguments: ServeArgs) -> Result<Exit, Failure> {
         _ = tokio::time::timeout(PARTING, end.closed()) => {}
         _ = interrupts.next() => {}
     }
+    let is_departed_from = replay.is_some_and(|replay| replay.was_departed_from());
     lines.said().await;
-    exit
+    exit.map(|exit| match exit {
+        Exit::Code(code::SUCCESS) if is_departed_from => Exit::Code(code::NOT_AS_ASKED),
+        exit => exit,
+    })
 }
 
 async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), Failure> {

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::replay::Replay;
 use crate::cli::ServeArgs;
 use crate::command::request::header_lines;
 use crate::failure::Failure;
@@ -20,6 +21,8 @@ pub struct Plan {
     pub reception: Reception,
     /// What is done with their messages.
     pub conduct: Conduct,
+    /// The recording that is played in their place.
+    pub replay: Option<Replay>,
     /// How TLS is spoken, if it is.
     pub tls: Option<Tls>,
     /// Whether there is a line for each connection.
@@ -42,7 +45,14 @@ pub enum Tls {
 /// What cannot be.
 pub fn plan(arguments: ServeArgs) -> Result<Plan, Failure> {
     let headers = header_lines("-H", &arguments.headers)?;
-    let terms = Terms::new(arguments.subprotocols, arguments.refuse, headers).map_err(|what| {
+    let (has_command, verbose) = (!arguments.command.is_empty(), arguments.verbose);
+    let replay = |file: &PathBuf| Replay::of(file, arguments.speed, has_command, verbose);
+    let replay = arguments.replay.as_ref().map(replay).transpose()?;
+    let mut subprotocols = arguments.subprotocols;
+    if let (Some(replay), true) = (&replay, subprotocols.is_empty()) {
+        subprotocols.extend(replay.subprotocols());
+    }
+    let terms = Terms::new(subprotocols, arguments.refuse, headers).map_err(|what| {
         let hint = "serve adds -H 'Name: value' to its answers, such as -H 'Location: ws://…' with --refuse 302";
         Failure::usage(what, hint)
     })?;
@@ -71,8 +81,9 @@ pub fn plan(arguments: ServeArgs) -> Result<Plan, Failure> {
         address: arguments.address,
         reception: Reception { terms, places, delay, tls: None },
         conduct: Conduct { manner, delay, leave },
+        replay,
         tls,
-        verbose: arguments.verbose,
+        verbose,
         command: arguments.command,
     })
 }

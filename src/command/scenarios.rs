@@ -1,4 +1,4 @@
-//! The files of `check`, read and understood before anything is sent.
+//! Files of scenarios and recordings, read and understood before anything is sent.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -9,6 +9,14 @@ use crate::scenario::{Given, Mistake, Scenario, Values, parse};
 
 /// Mistakes of one file that are told.
 const TOLD: usize = 20;
+
+/// What is given besides the files.
+pub struct Reading<'a> {
+    /// `--var`.
+    pub vars: &'a [(String, String)],
+    /// Whether there is a URL besides those in the files.
+    pub has_url: bool,
+}
 
 /// A file that can be played.
 #[derive(Debug)]
@@ -23,33 +31,45 @@ pub struct Loaded {
 ///
 /// # Errors
 /// One cannot be read, or all mistakes of all of them.
-pub fn load(
-    files: &[PathBuf],
-    vars: &[(String, String)],
-    has_url: bool,
-) -> Result<Vec<Loaded>, Failure> {
-    let mut values = Values::default();
-    vars.iter().for_each(|(name, text)| values.set_text(name, text));
-    let environment = |name: &str| env::var(name).ok();
-    let given = Given { values: &values, environment: &environment, has_url };
+pub fn load(files: &[PathBuf], reading: &Reading) -> Result<Vec<Loaded>, Failure> {
     let mut loaded = Vec::new();
     let mut wrong = Vec::new();
     for path in files {
-        let file = name(path);
-        match parse(&read(path, &file)?, given) {
-            Ok(scenario) => loaded.push(Loaded { file, scenario }),
-            Err(mistakes) => wrong.extend(told(&file, &mistakes)),
+        match read(path, reading, Ok) {
+            Ok((file, scenario)) => loaded.push(Loaded { file, scenario }),
+            Err(Failure::Scenario(text)) => wrong.push(text),
+            Err(failure) => return Err(failure),
         }
     }
     if wrong.is_empty() { Ok(loaded) } else { Err(Failure::Scenario(wrong.join("\nwspipe: "))) }
 }
 
-fn name(path: &Path) -> String {
-    if path == Path::new("-") { "stdin".into() } else { one_line(&path.display().to_string()) }
+/// Reads a file for a purpose; its name, and what became of it.
+///
+/// # Errors
+/// It cannot be read, or all its mistakes.
+pub fn read<T>(
+    path: &Path,
+    reading: &Reading,
+    purpose: impl FnOnce(Scenario) -> Result<T, Vec<Mistake>>,
+) -> Result<(String, T), Failure> {
+    let mut values = Values::default();
+    reading.vars.iter().for_each(|(name, text)| values.set_text(name, text));
+    let environment = |name: &str| env::var(name).ok();
+    let given = Given { values: &values, environment: &environment, has_url: reading.has_url };
+    let file = name(path);
+    match parse(&text(path, &file)?, given).and_then(purpose) {
+        Ok(read) => Ok((file, read)),
+        Err(mistakes) => Err(Failure::Scenario(told(&file, &mistakes))),
+    }
 }
 
-fn read(path: &Path, name: &str) -> Result<String, Failure> {
-    let bytes = if path == Path::new("-") {
+fn name(path: &Path) -> String {
+    if path == "-" { "stdin".into() } else { one_line(&path.display().to_string()) }
+}
+
+fn text(path: &Path, name: &str) -> Result<String, Failure> {
+    let bytes = if path == "-" {
         let mut bytes = Vec::new();
         io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes).map(|_| bytes)
     } else {
@@ -64,12 +84,12 @@ fn read(path: &Path, name: &str) -> Result<String, Failure> {
 }
 
 /// The mistakes of a file, each with its place and the way out.
-fn told(file: &str, mistakes: &[Mistake]) -> Vec<String> {
+fn told(file: &str, mistakes: &[Mistake]) -> String {
     let shown = mistakes.iter().take(TOLD).map(|mistake| {
         let Mistake { line, column, what, hint } = mistake;
         format!("{file}:{line}:{column}: {}\n  hint: {}", one_line(what), one_line(hint))
     });
     let more = mistakes.len().saturating_sub(TOLD);
     let more = (more > 0).then(|| format!("{file}: and {more} more mistakes"));
-    shown.chain(more).collect()
+    shown.chain(more).collect::<Vec<_>>().join("\nwspipe: ")
 }
