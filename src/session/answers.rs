@@ -18,6 +18,9 @@ use crate::wire::{Close, Kind, WAITS};
 /// Bytes of a fragment of what is too large for one frame.
 const FRAGMENT: usize = 64 << 10;
 
+/// Sayings after which others have their turn.
+const AT_ONCE: usize = 1000;
+
 /// What a server does on each connection.
 #[derive(Clone, Debug, Default)]
 pub struct Conduct {
@@ -170,13 +173,16 @@ impl Answers<'_> {
         }
     }
 
-    /// Says what is due as far as there is room; a farewell is the caller's to say.
+    /// Says what is due as far as there is room, some of it at a time; a farewell is the caller's to say.
     pub fn speak(&mut self, outbox: &mut Outbox) -> Option<Farewell> {
         if self.delayed.is_empty() && self.member.is_none() {
             return None;
         }
         let now = Instant::now();
-        while outbox.has_room() {
+        for _ in 0..AT_ONCE {
+            if !outbox.has_room() {
+                break;
+            }
             if self.say_to_all(now, outbox) {
                 continue;
             }

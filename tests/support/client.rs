@@ -68,7 +68,7 @@ impl Client {
     #[track_caller]
     pub fn read_until(&mut self, wanted: &[u8], case: &str) {
         let mut came = Vec::new();
-        while !came.windows(wanted.len()).any(|window| window == wanted) {
+        while !came.ends_with(wanted) {
             let mut byte = [0];
             let count = self.stream.read(&mut byte).unwrap_or(0);
             assert_eq!(count, 1, "case {case}: the end came after {}", shown(&came));
@@ -89,6 +89,13 @@ impl Client {
     pub fn send_while_it_reads(&mut self, bytes: &[u8], patience: Duration) {
         self.stream.set_write_timeout(Some(patience)).unwrap();
         while self.try_send(bytes) {}
+        self.stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    }
+
+    /// Sends as much as the server takes, and does not mind if that is not everything.
+    pub fn send_at_most(&mut self, bytes: &[u8], patience: Duration) {
+        self.stream.set_write_timeout(Some(patience)).unwrap();
+        self.try_send(bytes);
         self.stream.set_write_timeout(Some(DEADLINE)).unwrap();
     }
 
