@@ -14,6 +14,7 @@
 //! | [`policy`] | pure: keepalive and ending, `(event, now)` to an action |
 //! | [`input`], [`output`] | pure but for the ways in and out: bytes to messages, messages to bytes |
 //! | [`jq`] | pure: jq filters on messages |
+//! | [`difference`] | pure: what differs between two messages, for people |
 //! | [`codec`] | pure: bytes as hex and base64 |
 //! | [`record`] | pure: the one record schema, both ways |
 //! | [`descriptor`] | reads and writes that never wait, on descriptors shared with other programs |
@@ -51,6 +52,7 @@ pub mod cli;
 pub mod codec;
 pub mod command;
 pub mod descriptor;
+pub mod difference;
 pub mod exit;
 pub mod failure;
 pub mod figures;

@@ -5,7 +5,7 @@ pub mod color;
 pub mod encode;
 pub mod escape;
 pub mod frames;
-mod json;
+pub mod json;
 mod pipe;
 mod thread;
 pub mod writer;
