@@ -67,7 +67,7 @@ _wspipe() {
             return 0
             ;;
         wspipe__subcmd__connect)
-            opts="-H -A -u -b -c -L -4 -6 -x -U -k -E -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --cookie-jar --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --no-history --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --raw-frames --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --linger --wait --help"
+            opts="-H -A -u -b -c -L -4 -6 -x -U -k -E -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --cookie-jar --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --no-history --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --raw-frames --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --no-buffer --fail --no-progress-meter --count --until --until-regex --until-jq --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --expect --expect-regex --expect-jq --expect-subprotocol --expect-status --ping-interval --ping-timeout --linger --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -368,6 +368,10 @@ _wspipe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --until-jq)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --idle)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -405,6 +409,26 @@ _wspipe() {
                     return 0
                     ;;
                 --expect-close)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-regex)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-jq)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-subprotocol)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-status)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -516,7 +540,7 @@ _wspipe() {
             return 0
             ;;
         wspipe__subcmd__listen)
-            opts="-H -A -u -b -c -L -4 -6 -x -U -k -E -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --cookie-jar --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --null --jsonl --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --help"
+            opts="-H -A -u -b -c -L -4 -6 -x -U -k -E -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --cookie-jar --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --null --jsonl --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --no-buffer --fail --no-progress-meter --count --until --until-regex --until-jq --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --expect --expect-regex --expect-jq --expect-subprotocol --expect-status --ping-interval --ping-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -805,6 +829,10 @@ _wspipe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --until-jq)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --idle)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -845,6 +873,26 @@ _wspipe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-regex)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-jq)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-subprotocol)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --ping-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -861,7 +909,7 @@ _wspipe() {
             return 0
             ;;
         wspipe__subcmd__send)
-            opts="-H -A -u -b -c -L -4 -6 -x -U -k -E -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --cookie-jar --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --raw-frames --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --no-buffer --fail --no-progress-meter --count --until --until-regex --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --ping-interval --ping-timeout --linger --wait --help"
+            opts="-H -A -u -b -c -L -4 -6 -x -U -k -E -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --cookie-jar --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --raw-frames --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --no-buffer --fail --no-progress-meter --count --until --until-regex --until-jq --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --expect --expect-regex --expect-jq --expect-subprotocol --expect-status --ping-interval --ping-timeout --linger --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1162,6 +1210,10 @@ _wspipe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --until-jq)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --idle)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1199,6 +1251,26 @@ _wspipe() {
                     return 0
                     ;;
                 --expect-close)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-regex)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-jq)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-subprotocol)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-status)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

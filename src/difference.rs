@@ -25,7 +25,7 @@ const LARGEST: usize = 8 << 10;
 const WIDTH: usize = 120;
 /// Characters, and lines, that stay of what both have before and after a difference.
 const CONTEXT: usize = 24;
-const CONTEXT_LINES: usize = 2;
+const CONTEXT_LINES: usize = 3;
 /// Bytes of a message by which its nearness is judged.
 const MOST_JUDGED: usize = 4 << 10;
 /// Pairs of bytes are counted in so many classes.
@@ -301,11 +301,11 @@ mod tests {
             ("pong", "pong\n", "- pong\n+ pong\\n"),
             ("a", "\x1b[31ma\u{202e}", "- a\n+ \\x1b[31ma\\u{202e}"),
             ("a\nb\nc", "a\nx\nc", "  a\n- b\n+ x\n  c"),
-            ("1\n2\n3\n4\n5", "1\n2\n3\n4\n6", "  …\n  3\n  4\n- 5\n+ 6"),
+            ("1\n2\n3\n4\n5", "1\n2\n3\n4\n6", "  …\n  2\n  3\n  4\n- 5\n+ 6"),
             (
-                "1\n2\n3\n4\n5\n6\n7\n8",
-                "0\n2\n3\n4\n5\n6\n7\n9",
-                "- 1\n+ 0\n  2\n  3\n  …\n  6\n  7\n- 8\n+ 9",
+                "1\n2\n3\n4\n5\n6\n7\n8\n9",
+                "0\n2\n3\n4\n5\n6\n7\n8\nx",
+                "- 1\n+ 0\n  2\n  3\n  4\n  …\n  6\n  7\n  8\n- 9\n+ x",
             ),
             (
                 r#"{"a":1,"b":2}"#,
@@ -376,7 +376,10 @@ mod tests {
     fn a_late_difference_is_found() {
         let head: String = (0..100_000).map(|n| format!("line {n}\n")).collect();
         let difference = difference(&format!("{head}left\nend"), &format!("{head}right\nend"));
-        assert_eq!(difference, "  …\n  line 99998\n  line 99999\n- left\n+ right\n  end");
+        assert_eq!(
+            difference,
+            "  …\n  line 99997\n  line 99998\n  line 99999\n- left\n+ right\n  end"
+        );
     }
 
     #[test]

@@ -34,6 +34,15 @@ pub struct Filter {
     compiled: Arc<jaq_core::Filter<Language>>,
 }
 
+/// What a filter says of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether the last result is neither false nor null.
+    pub holds: bool,
+    /// The beginning of that result, for people.
+    pub shown: Option<String>,
+}
+
 /// Why a filter has no answer.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Failed {
@@ -97,13 +106,21 @@ impl Filter {
         }
     }
 
+    /// The same as [`Filter::holds`], with what it was that was judged.
+    ///
+    /// # Errors
+    /// As [`Filter::last`].
+    pub fn verdict(&self, input: &[u8], values: &[String]) -> Result<Verdict, Failed> {
+        let last = self.run(input, values)?;
+        Ok(Verdict { holds: is_true(last.as_ref()), shown: last.as_ref().map(shown) })
+    }
+
     /// Whether the last result is neither false nor null; no result is not enough.
     ///
     /// # Errors
     /// As [`Filter::last`].
     pub fn holds(&self, input: &[u8], values: &[String]) -> Result<bool, Failed> {
-        let last = self.run(input, values)?;
-        Ok(!matches!(last, None | Some(Val::Null | Val::Bool(false))))
+        Ok(is_true(self.run(input, values)?.as_ref()))
     }
 
     fn run(&self, input: &[u8], values: &[String]) -> Result<Option<Val>, Failed> {
@@ -124,6 +141,10 @@ impl Filter {
         }
         Ok(last)
     }
+}
+
+fn is_true(result: Option<&Val>) -> bool {
+    !matches!(result, None | Some(Val::Null | Val::Bool(false)))
 }
 
 /// Reads JSON as it is defined (RFC 8259): jaq takes more, such as NaN and comments.

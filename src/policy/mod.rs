@@ -3,6 +3,7 @@
 
 pub mod countdown;
 pub mod ending;
+pub mod expect;
 pub mod keepalive;
 pub mod pings;
 pub mod retry;

@@ -14,7 +14,7 @@ mod write_out;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-pub use closing::{closing_line, signal_name};
+pub use closing::{closing_line, refusal_line, signal_name};
 pub use console::Console;
 pub use opening::header_name;
 use opening::{answered, asked, push_headers, way};
@@ -76,6 +76,16 @@ impl Voice {
             self.verbose || self.has_audience()
         };
         if wanted { format!("{line}\n") } else { String::new() }
+    }
+
+    /// What to say of a refusal that was asked for, or of another one.
+    pub fn refused(self, line: &str, refusal: &Refusal, failed: bool) -> String {
+        self.closing(&(line.to_owned() + &self.refusal(refusal)), failed)
+    }
+
+    /// What came in place of what was expected, said where the closing line is.
+    pub fn explanation(self, lines: &str, failed: bool) -> String {
+        if lines.is_empty() { String::new() } else { self.closing(lines.trim_end(), failed) }
     }
 
     /// What to say of what went wrong and what can be done.
