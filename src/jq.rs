@@ -1,5 +1,5 @@
 //! jq filters on messages: a filter is read once, and then says what each message comes to. The language
-//! is jaq's. What a filter may use is in [`language`], how far it may go in [`steps`]; when a filter is
+//! is jaq's. What a filter may use is in `language`, how far it may go in `steps`; when a filter is
 //! asked, and what its answer means, is decided elsewhere.
 
 mod fault;
