@@ -2,8 +2,9 @@
 //! how the opening is to turn out. What came in place of what was expected is kept for the explanation,
 //! a little of it. When to wait is decided in [`super::ending`], what it means for the exit code elsewhere.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use regex::bytes::Regex;
 
@@ -56,8 +57,18 @@ pub struct Expectations {
 struct Open {
     expected: Expected,
     nearest: Option<Nearest>,
-    /// What the last ones were like.
-    last: VecDeque<String>,
+    last: VecDeque<Came>,
+}
+
+/// A message that did not meet it.
+#[derive(Debug, Default)]
+struct Came {
+    number: u64,
+    /// The beginning of its payload.
+    beginning: Vec<u8>,
+    is_cut: bool,
+    /// What a filter said of it.
+    verdict: Option<Result<Verdict, Failed>>,
 }
 
 /// The message that has most in common with the text that was expected.
@@ -105,54 +116,63 @@ impl Expectations {
 
 impl Open {
     fn is_met_by(&mut self, payload: &[u8], number: u64) -> bool {
-        let kept = match &self.expected {
+        match &self.expected {
             Expected::Text(text) if text.as_bytes() == payload => return true,
             Expected::Text(text) => {
-                let most = NEAREST + 4 * text.len();
-                let came = readable(payload, most);
+                let came = readable(payload, NEAREST + 4 * text.len());
                 let nearness = nearness(text, &came);
                 if self.nearest.as_ref().is_none_or(|nearest| nearness > nearest.nearness) {
-                    self.nearest = Some(Nearest { nearness, number, text: came });
+                    let text = came.into_owned();
+                    self.nearest = Some(Nearest { nearness, number, text });
                 }
-                return false;
             }
             Expected::Regex(regex) if regex.is_match(payload) => return true,
-            Expected::Regex(_) => format!("message {number}: {}", beginning(payload)),
-            Expected::Jq(filter) => {
-                let verdict = filter.verdict(payload, &[]);
-                if verdict.as_ref().is_ok_and(|verdict| verdict.holds) {
-                    return true;
-                }
-                format!("message {number} {}: {}", said(verdict), beginning(payload))
-            }
-        };
-        if self.last.len() == SHOWN {
-            self.last.pop_front();
+            Expected::Regex(_) => self.keep(payload, number, None),
+            Expected::Jq(filter) => match filter.verdict(payload, &[]) {
+                Ok(Verdict { holds: true, .. }) => return true,
+                verdict => self.keep(payload, number, Some(verdict)),
+            },
         }
-        self.last.push_back(kept);
         false
     }
 
+    fn keep(&mut self, payload: &[u8], number: u64, verdict: Option<Result<Verdict, Failed>>) {
+        let oldest = if self.last.len() == SHOWN { self.last.pop_front() } else { None };
+        let mut beginning = oldest.map(|came| came.beginning).unwrap_or_default();
+        let kept = payload.len().min(4 * WIDTH);
+        beginning.clear();
+        beginning.extend_from_slice(&payload[..kept]);
+        let is_cut = kept < payload.len();
+        self.last.push_back(Came { number, beginning, is_cut, verdict });
+    }
+
     fn explanation(&self) -> String {
-        let mut text = String::new();
         let expected = one_line(&self.expected.to_string());
         if let (Expected::Text(wanted), Some(nearest)) = (&self.expected, &self.nearest) {
-            let _ = writeln!(text, "{expected}: message {} is the nearest", nearest.number);
-            for line in difference(wanted, &nearest.text).lines() {
-                let _ = writeln!(text, "  {line}");
-            }
-        } else if !self.last.is_empty() {
-            let _ = writeln!(text, "{expected}: what came last");
-            for line in &self.last {
-                let _ = writeln!(text, "  {line}");
-            }
+            let title = format!("{expected}: message {} is the nearest\n", nearest.number);
+            let difference = difference(wanted, &nearest.text);
+            return difference.lines().fold(title, |text, line| text + "  " + line + "\n");
         }
-        text
+        let title = format!("{expected}: what came last\n");
+        let lines = self.last.iter().map(|came| format!("  {came}\n"));
+        if self.last.is_empty() { String::new() } else { title + &lines.collect::<String>() }
+    }
+}
+
+impl fmt::Display for Came {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let verdict = self.verdict.as_ref().map(|verdict| " ".to_owned() + &said(verdict));
+        let mut text = String::new();
+        escape::bytes(&mut text, &self.beginning, Layout::OneLine);
+        let end = text.char_indices().nth(WIDTH).map(|(end, _)| end);
+        let cut = if self.is_cut || end.is_some() { "…" } else { "" };
+        let shown = &text[..end.unwrap_or(text.len())];
+        write!(f, "message {}{}: {shown}{cut}", self.number, verdict.unwrap_or_default())
     }
 }
 
 /// What became of a filter that does not hold.
-fn said(verdict: Result<Verdict, Failed>) -> String {
+fn said(verdict: &Result<Verdict, Failed>) -> String {
     one_line(&match verdict {
         Ok(Verdict { shown: Some(result), .. }) => format!("gave {result}"),
         Ok(Verdict { shown: None, .. }) => "gave nothing".to_owned(),
@@ -163,33 +183,20 @@ fn said(verdict: Result<Verdict, Failed>) -> String {
 }
 
 /// The beginning of a message: text as it came, and what is no text spelled out.
-fn readable(payload: &[u8], most: usize) -> String {
+fn readable(payload: &[u8], most: usize) -> Cow<'_, str> {
     let part = &payload[..payload.len().min(most)];
     match str::from_utf8(part) {
-        Ok(text) => text.to_owned(),
+        Ok(text) => text.into(),
         // We have cut a character.
         Err(error) if error.error_len().is_none() && part.len() < payload.len() => {
-            String::from_utf8_lossy(&part[..error.valid_up_to()]).into_owned()
+            String::from_utf8_lossy(&part[..error.valid_up_to()])
         }
         Err(_) => {
             let mut text = String::new();
             escape::bytes(&mut text, part, Layout::Keep);
-            text
+            text.into()
         }
     }
-}
-
-/// The beginning of a message, on one line.
-fn beginning(payload: &[u8]) -> String {
-    let mut text = String::new();
-    let short = &payload[..payload.len().min(4 * WIDTH)];
-    escape::bytes(&mut text, short, Layout::OneLine);
-    match text.char_indices().nth(WIDTH) {
-        Some((end, _)) => text.truncate(end),
-        None if short.len() == payload.len() => return text,
-        None => {}
-    }
-    text + "…"
 }
 
 /// How the opening is to turn out.
@@ -341,7 +348,7 @@ mod tests {
             .iter()
             .map(|open| {
                 let nearest = open.nearest.as_ref().map_or(0, |nearest| nearest.text.len());
-                nearest + open.last.iter().map(String::len).sum::<usize>()
+                nearest + open.last.iter().map(|came| came.beginning.len()).sum::<usize>()
             })
             .sum();
         assert!(kept < 64 << 10, "{kept}");
