@@ -11,7 +11,7 @@
 //! | [`net`] | from a target to an open stream |
 //! | [`ui`] | what is said to a person, the progress bar, `-w` |
 //! | [`handshake`] | pure: the opening handshake, asked and judged |
-//! | [`policy`] | pure: keepalive and ending, `(event, now)` to an action |
+//! | [`policy`] | pure: keepalive, ending and expectations, `(event, now)` to an action |
 //! | [`input`], [`output`] | pure but for the ways in and out: bytes to messages, messages to bytes |
 //! | [`jq`] | pure: jq filters on messages |
 //! | [`difference`] | pure: what differs between two messages, for people |
@@ -41,7 +41,8 @@
 //! Where the contract leaves a choice: with `--idle` or `--duration` the default of `--wait` is no
 //! limit, since such a condition is sure to be met; `serve -- COMMAND` leaves stdout to the command;
 //! what was asked for by `-d` is sent before an end condition ends `connect` or `listen`; a frame made by
-//! hand is no message, but one that stayed behind is input that was not sent.
+//! hand is no message, but one that stayed behind is input that was not sent; `--expect-status` goes with
+//! no other expectation, and the refusal that it asks for is not tried again.
 
 use std::ffi::OsString;
 use std::io::Write as _;

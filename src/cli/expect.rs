@@ -13,8 +13,9 @@ pub struct ExpectArgs {
     ///
     /// May be repeated and mixed with --expect-regex and --expect-jq: each of them must be met, in any
     /// order. send, and connect with piped input, wait until they are, as long as --wait allows (exit
-    /// 28). listen and the prompt do not end by it: an end condition, or the peer, ends them. What came
-    /// instead is told on stderr.
+    /// 28). listen and the prompt do not end by it: an end condition, or the peer, ends them. Messages are
+    /// taken as they came, text or binary, whatever --format makes of them. What came instead is told on
+    /// stderr.
     ///
     /// Example: wspipe send --expect pong ws://localhost:9000/ ping
     #[arg(long, value_name = "TEXT", help_heading = "Expectations", allow_hyphen_values = true)]
