@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::sync::mpsc::channel;
+
 use support::{DEADLINE, Nobody, PING, Peer, Seen, binary, close, dies_by, ends, frame, run, text};
 
 /// A server that sends these messages once it has read `ping`, and waits for our Close.
@@ -264,6 +266,22 @@ fn silence_is_silent_and_errors_are_brought_back() {
         output.check(if explained { wanted.saying(&["was not met", "+ ponh"]) } else { wanted });
         peer.seen();
     }
+}
+
+#[test]
+fn a_reader_that_goes_away_hears_nothing() {
+    let (gone, told) = channel();
+    let peer = Peer::start(move |wire| {
+        wire.accept();
+        told.recv_timeout(DEADLINE).expect("nobody reads");
+        wire.send(text("ponh"));
+        wire.until_gone();
+    });
+    let mut running = run(["listen", "--expect", "pong", &peer.url()]).stdout_unread().start();
+    drop(running.take_stdout());
+    gone.send(()).unwrap();
+    running.output().check(dies_by(13));
+    peer.seen();
 }
 
 #[test]

@@ -212,7 +212,9 @@ pub fn report(
         (None, Some(line)) => voice.closing(&format!("{line}; {traffic}"), failed),
         (None, None) => String::new(),
     };
-    let explained = voice.explanation(&end.explanation, failed);
+    // Where nothing is said, as when the reader of our stdout has gone, nothing is explained.
+    let explanation = if said.is_empty() { "" } else { &end.explanation };
+    let explained = voice.explanation(explanation, failed);
     words.stderr.insert_str(0, &(voice.times(&facts) + &statistics + &said + &explained));
     words
 }
