@@ -33,7 +33,8 @@ pub struct ExpectArgs {
     /// else exit 4; like --expect
     ///
     /// The last result of the filter counts. It knows jq's language without modules, dates and whatever
-    /// is not in the message, such as env, input and now.
+    /// is not in the message, such as env, input and now. While it is judged, a message may take 20 times
+    /// its size in memory; --max-message-size bounds that.
     ///
     /// Example: wspipe send --expect-jq '.type == "ready"' ws://localhost:9000/ '{"type":"hello"}'
     #[arg(long, value_name = "FILTER", help_heading = "Expectations",
