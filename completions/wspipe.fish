@@ -89,6 +89,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l record -d 'Wri
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until-regex -d 'End after a message in which this regular expression matches' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until-jq -d 'End after a message for which this jq filter gives something else than false and null' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l idle -d 'End when nothing was received for so long (connect and send: from the end of input)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l duration -d 'End so long after the opening' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit' -r
@@ -98,10 +99,15 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l close-reason -
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l close-timeout -d 'Wait so long for the peer\'s Close, once ours has left; 0 means no limit. A server that is still busy with what was sent before answers late' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l ok-close -d 'Take these close codes for success too, such as 1001,4000-4099; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l expect-close -d 'Succeed only if the peer\'s Close, or its answer to ours, has one of these codes, else exit 4; 1005 is no code, 1006 a lost connection' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l expect -d 'Succeed only if some message printed is exactly this text, else exit 4' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l expect-regex -d 'Succeed only if this regular expression matches in some message printed, else exit 4; like --expect' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l expect-jq -d 'Succeed only if this jq filter gives something else than false and null for some message printed, else exit 4; like --expect' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l expect-subprotocol -d 'Succeed only if the server chooses this subprotocol, else close at once and exit 4' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l expect-status -d 'Succeed only if the server refuses the upgrade with this status, else exit 4' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l ping-interval -d 'Send a Ping every so often' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l ping-timeout -d 'Fail (exit 29) when a Ping is not answered within so long [default: the interval]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l linger -d 'Without an end condition: wait so long for more, from the end of input or the last message received; none, or forever [default: connect with piped input 2s, else none]' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l wait -d 'With an end condition or --expect-close that is not met: wait so long, from the end of input or the last message, then fail (exit 28); or forever [default: 30s; no limit with --idle or --duration]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l wait -d 'With an end condition or --expect... that is not met: wait so long, from the end of input or the last message, then fail (exit 28); or forever [default: 30s; no limit with --idle or --duration]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l netrc -d 'Log in as the file ~/.netrc, or the one in NETRC, says for the host'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s L -l location -d 'Go where the server says that it is: follow redirects (301, 302, 303, 307, 308)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l allow-downgrade -d 'With -L, go from wss:// to ws:// too, where everybody on the way can read'
@@ -198,6 +204,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l record -d 'Write 
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until-regex -d 'End after a message in which this regular expression matches' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until-jq -d 'End after a message for which this jq filter gives something else than false and null' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l idle -d 'End when nothing was received for so long (connect and send: from the end of input)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l duration -d 'End so long after the opening' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit' -r
@@ -207,10 +214,15 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l close-reason -d '
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l close-timeout -d 'Wait so long for the peer\'s Close, once ours has left; 0 means no limit. A server that is still busy with what was sent before answers late' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l ok-close -d 'Take these close codes for success too, such as 1001,4000-4099; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l expect-close -d 'Succeed only if the peer\'s Close, or its answer to ours, has one of these codes, else exit 4; 1005 is no code, 1006 a lost connection' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l expect -d 'Succeed only if some message printed is exactly this text, else exit 4' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l expect-regex -d 'Succeed only if this regular expression matches in some message printed, else exit 4; like --expect' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l expect-jq -d 'Succeed only if this jq filter gives something else than false and null for some message printed, else exit 4; like --expect' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l expect-subprotocol -d 'Succeed only if the server chooses this subprotocol, else close at once and exit 4' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l expect-status -d 'Succeed only if the server refuses the upgrade with this status, else exit 4' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l ping-interval -d 'Send a Ping every so often' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l ping-timeout -d 'Fail (exit 29) when a Ping is not answered within so long [default: the interval]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l linger -d 'Without an end condition: wait so long for more, from the end of input or the last message received; none, or forever [default: connect with piped input 2s, else none]' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l wait -d 'With an end condition or --expect-close that is not met: wait so long, from the end of input or the last message, then fail (exit 28); or forever [default: 30s; no limit with --idle or --duration]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l wait -d 'With an end condition or --expect... that is not met: wait so long, from the end of input or the last message, then fail (exit 28); or forever [default: 30s; no limit with --idle or --duration]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l netrc -d 'Log in as the file ~/.netrc, or the one in NETRC, says for the host'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s L -l location -d 'Go where the server says that it is: follow redirects (301, 302, 303, 307, 308)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l allow-downgrade -d 'With -L, go from wss:// to ws:// too, where everybody on the way can read'
@@ -299,6 +311,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l record -d 'Writ
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until-regex -d 'End after a message in which this regular expression matches' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until-jq -d 'End after a message for which this jq filter gives something else than false and null' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l idle -d 'End when nothing was received for so long (connect and send: from the end of input)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l duration -d 'End so long after the opening' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit' -r
@@ -308,6 +321,11 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l close-reason -d
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l close-timeout -d 'Wait so long for the peer\'s Close, once ours has left; 0 means no limit. A server that is still busy with what was sent before answers late' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ok-close -d 'Take these close codes for success too, such as 1001,4000-4099; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l expect-close -d 'Succeed only if the peer\'s Close, or its answer to ours, has one of these codes, else exit 4; 1005 is no code, 1006 a lost connection' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l expect -d 'Succeed only if some message printed is exactly this text, else exit 4' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l expect-regex -d 'Succeed only if this regular expression matches in some message printed, else exit 4; like --expect' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l expect-jq -d 'Succeed only if this jq filter gives something else than false and null for some message printed, else exit 4; like --expect' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l expect-subprotocol -d 'Succeed only if the server chooses this subprotocol, else close at once and exit 4' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l expect-status -d 'Succeed only if the server refuses the upgrade with this status, else exit 4' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ping-interval -d 'Send a Ping every so often' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ping-timeout -d 'Fail (exit 29) when a Ping is not answered within so long [default: the interval]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l netrc -d 'Log in as the file ~/.netrc, or the one in NETRC, says for the host'

@@ -13,7 +13,7 @@ use crate::output::Palette;
 use crate::output::escape::one_line;
 use crate::output::json::lay_out;
 
-/// Bytes of each text that are compared by lines or values, from a little before the first difference.
+/// Bytes of each text that are compared by lines, from a little before the first difference, or by values.
 const MOST_COMPARED: usize = 64 << 10;
 /// Lines of each text that are compared: comparing takes quadratic time at worst.
 const MOST_LINES: usize = 2000;
@@ -25,7 +25,7 @@ const LARGEST: usize = 8 << 10;
 const WIDTH: usize = 120;
 /// Characters, and lines, that stay of what both have before and after a difference.
 const CONTEXT: usize = 24;
-const CONTEXT_LINES: usize = 2;
+const CONTEXT_LINES: usize = 3;
 /// Bytes of a message by which its nearness is judged.
 const MOST_JUDGED: usize = 4 << 10;
 /// Pairs of bytes are counted in so many classes.
@@ -146,13 +146,20 @@ fn by_text(expected: &str, got: &str) -> String {
 }
 
 fn by_lines(expected: &str, got: &str) -> String {
-    let (cut, left, right) = windows(expected, got);
-    let lines = |text| str::split(text, '\n').take(MOST_LINES).collect::<Vec<&str>>();
-    let (left, right) = (lines(left), lines(right));
-    let ops = capture_diff_slices(Algorithm::Myers, &left, &right);
     let mut page = Page::default();
+    let start = first_line(expected, got);
+    let (left, left_is_cut) = lines(&expected[start..]);
+    let (right, right_is_cut) = lines(&got[start..]);
+    let mut ops = capture_diff_slices(Algorithm::Myers, &left, &right);
+    if left_is_cut || right_is_cut {
+        forget_the_end(&mut ops);
+    }
+    if ops.iter().all(|op| op.tag() == DiffTag::Equal) {
+        // They differ in a line that is longer than what is compared.
+        page.pair(expected, got);
+    }
     for (group, ops) in group_diff_ops(ops, CONTEXT_LINES).iter().enumerate() {
-        if group > 0 || cut || ops.first().is_some_and(|op| op.old_range().start > 0) {
+        if group > 0 || start > 0 || ops.first().is_some_and(|op| op.old_range().start > 0) {
             page.line("  ", "…");
         }
         for op in ops {
@@ -162,47 +169,52 @@ fn by_lines(expected: &str, got: &str) -> String {
     page.text
 }
 
-/// The parts of two texts that are compared, and whether they begin later than the texts: whole lines from
-/// a few before the first difference.
-fn windows<'a>(expected: &'a str, got: &'a str) -> (bool, &'a str, &'a str) {
-    if expected.len().max(got.len()) <= MOST_COMPARED {
-        return (false, expected, got);
-    }
+/// Where both begin to be worth comparing: a few lines before the first difference.
+fn first_line(expected: &str, got: &str) -> usize {
     let mut start = same_beginning(expected, got);
     for _ in 0..=CONTEXT_LINES {
-        start = expected[..start].rfind('\n').unwrap_or(0);
+        match expected[..start].rfind('\n') {
+            Some(newline) => start = newline,
+            None => return 0,
+        }
     }
-    let start = if start == 0 { 0 } else { start + 1 };
-    let window = |text: &'a str| {
-        let end = text.floor_char_boundary(text.len().min(start + MOST_COMPARED));
-        &text[start..end]
-    };
-    (start > 0, window(expected), window(got))
+    start + 1
+}
+
+/// The lines that are compared, and whether there are more.
+fn lines(text: &str) -> (Vec<&str>, bool) {
+    let part = &text[..text.floor_char_boundary(MOST_COMPARED)];
+    let lines: Vec<_> = part.split('\n').take(MOST_LINES).collect();
+    let compared: usize = lines.iter().map(|line| line.len() + 1).sum();
+    (lines, compared <= text.len())
+}
+
+/// Takes back what seems to differ only because the texts were cut.
+fn forget_the_end(ops: &mut Vec<DiffOp>) {
+    let differences = ops.iter().filter(|op| op.tag() != DiffTag::Equal).count();
+    if differences > 1 && ops.last().is_some_and(|op| op.tag() != DiffTag::Equal) {
+        ops.pop();
+    }
 }
 
 /// The bytes that both begin with, whole characters of them.
 fn same_beginning(left: &str, right: &str) -> usize {
-    let (left, right) = (left.as_bytes(), right.as_bytes());
     let mut same = 0;
     // Equal blocks are skipped at the speed of the memory.
-    for (l, r) in left.chunks(4096).zip(right.chunks(4096)) {
-        same += if l == r { l.len() } else { l.iter().zip(r).take_while(|(l, r)| l == r).count() };
+    for (l, r) in left.as_bytes().chunks(4096).zip(right.as_bytes().chunks(4096)) {
         if l != r {
+            same += l.iter().zip(r).take_while(|(l, r)| l == r).count();
             break;
         }
+        same += l.len();
     }
-    while same > 0 && left.get(same).is_some_and(|byte| byte & 0xc0 == 0x80)
-        || right.get(same).is_some_and(|byte| byte & 0xc0 == 0x80)
-    {
-        same -= 1;
-    }
-    same
+    left.floor_char_boundary(same).min(right.floor_char_boundary(same))
 }
 
 /// The bytes that both end with, whole characters of them.
 fn same_end(left: &str, right: &str) -> usize {
     let same = left.bytes().rev().zip(right.bytes().rev()).take_while(|(l, r)| l == r).count();
-    (0..=same).rev().find(|same| left.is_char_boundary(left.len() - same)).unwrap_or(0)
+    left.len() - left.ceil_char_boundary(left.len() - same)
 }
 
 /// What is shown, as far as there is room.
@@ -301,11 +313,11 @@ mod tests {
             ("pong", "pong\n", "- pong\n+ pong\\n"),
             ("a", "\x1b[31ma\u{202e}", "- a\n+ \\x1b[31ma\\u{202e}"),
             ("a\nb\nc", "a\nx\nc", "  a\n- b\n+ x\n  c"),
-            ("1\n2\n3\n4\n5", "1\n2\n3\n4\n6", "  …\n  3\n  4\n- 5\n+ 6"),
+            ("1\n2\n3\n4\n5", "1\n2\n3\n4\n6", "  …\n  2\n  3\n  4\n- 5\n+ 6"),
             (
-                "1\n2\n3\n4\n5\n6\n7\n8",
-                "0\n2\n3\n4\n5\n6\n7\n9",
-                "- 1\n+ 0\n  2\n  3\n  …\n  6\n  7\n- 8\n+ 9",
+                "1\n2\n3\n4\n5\n6\n7\n8\n9",
+                "0\n2\n3\n4\n5\n6\n7\n8\nx",
+                "- 1\n+ 0\n  2\n  3\n  4\n  …\n  6\n  7\n  8\n- 9\n+ x",
             ),
             (
                 r#"{"a":1,"b":2}"#,
@@ -366,7 +378,7 @@ mod tests {
             let difference = difference(&expected, &got);
             assert!(difference.len() <= LARGEST, "{}", difference.len());
             assert!(difference.lines().count() <= MOST_SHOWN + 1);
-            assert!(difference.contains("- ") && difference.contains("+ "), "{difference}");
+            assert!(difference.contains("- ") || difference.contains("+ "), "{difference}");
             nearness(&expected, &got);
         }
         assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
@@ -374,9 +386,22 @@ mod tests {
 
     #[test]
     fn a_late_difference_is_found() {
+        let short = "a\n".repeat(10_000);
+        let found = difference(&format!("{short}1\nz"), &format!("{short}2\nz"));
+        assert_eq!(found, "  …\n  a\n  a\n  a\n- 1\n+ 2\n  z");
+        let wide = format!("a\n{}", "x".repeat(1 << 20));
+        let found = difference(&format!("{wide}1\nz"), &format!("{wide}2\nz"));
+        let around = |digit| format!("…{}{digit}\\nz", "x".repeat(CONTEXT));
+        assert_eq!(found, format!("- {}\n+ {}", around("1"), around("2")));
+        let rest: String = (0..100_000).map(|n| format!("{n}\n")).collect();
+        let found = difference(&rest, &format!("more\n{rest}"));
+        assert_eq!(found, "+ more\n  0\n  1\n  2");
         let head: String = (0..100_000).map(|n| format!("line {n}\n")).collect();
         let difference = difference(&format!("{head}left\nend"), &format!("{head}right\nend"));
-        assert_eq!(difference, "  …\n  line 99998\n  line 99999\n- left\n+ right\n  end");
+        assert_eq!(
+            difference,
+            "  …\n  line 99997\n  line 99998\n  line 99999\n- left\n+ right\n  end"
+        );
     }
 
     #[test]

@@ -84,7 +84,7 @@ const fn row(code: &'static str, meaning: &'static str) -> Row {
 pub const TABLE: &[Row] = &[
     row(
         "0",
-        "the session did what was asked: we ended it, or the peer closed with 1000, without a code, or with a code in --ok-close or --expect-close, and every condition was met",
+        "the session did what was asked: we ended it, or the peer closed with 1000, without a code, or with a code in --ok-close or --expect-close, and every condition and expectation was met",
     ),
     row("1", "a failure of no other kind"),
     row("2", "the command line is wrong"),
@@ -163,6 +163,11 @@ pub fn of_failure(failure: &Failure) -> Exit {
     })
 }
 
+/// The exit code of an upgrade that was refused with `status`, where `expected` was asked for.
+pub fn of_refusal(expected: u16, status: u16) -> Exit {
+    Exit::Code(if expected == status { code::SUCCESS } else { code::NOT_AS_ASKED })
+}
+
 /// The exit code of a close code that is no success.
 pub fn of_close_code(close_code: u16) -> i32 {
     match close_code {
@@ -235,8 +240,10 @@ pub struct Outcome {
     pub signal: Option<i32>,
     /// Whether an end condition was met.
     pub condition_met: bool,
-    /// An end condition that was not.
+    /// An end condition or expectation that was not.
     pub unmet: Option<Unmet>,
+    /// What came in its place, in lines for a person.
+    pub explanation: String,
     /// Input that stayed behind.
     pub unsent: Unsent,
     /// Whether the last message was printed only in part.
@@ -379,6 +386,7 @@ mod tests {
             signal: None,
             condition_met: false,
             unmet: None,
+            explanation: String::new(),
             unsent: Unsent::default(),
             cut: false,
             since_frame: None,
@@ -483,6 +491,12 @@ mod tests {
         for (outcome, asked, expected) in cases {
             assert_eq!(judge(&outcome, &asked), Exit::Code(expected), "{outcome:?} {asked:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_that_was_asked_for_is_success_and_another_is_not() {
+        assert_eq!(of_refusal(401, 401), Exit::Code(0));
+        assert_eq!(of_refusal(401, 403), Exit::Code(4));
     }
 
     #[test]

@@ -179,6 +179,14 @@ impl Failure {
         }
     }
 
+    /// The status of a refused upgrade.
+    pub fn refused_with(&self) -> Option<u16> {
+        match self {
+            Failure::Refused(refusal) => Some(refusal.status.as_u16()),
+            _ => None,
+        }
+    }
+
     /// The word for it in a `failure` record.
     pub fn kind(&self) -> &'static str {
         match self {

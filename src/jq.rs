@@ -1,5 +1,5 @@
 //! jq filters on messages: a filter is read once, and then says what each message comes to. The language
-//! is jaq's. What a filter may use is in [`language`], how far it may go in [`steps`]; when a filter is
+//! is jaq's. What a filter may use is in `language`, how far it may go in `steps`; when a filter is
 //! asked, and what its answer means, is decided elsewhere.
 
 mod fault;
@@ -32,6 +32,15 @@ const MOST_SHOWN: usize = 256;
 pub struct Filter {
     source: Arc<str>,
     compiled: Arc<jaq_core::Filter<Language>>,
+}
+
+/// What a filter says of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether the last result is neither false nor null.
+    pub holds: bool,
+    /// The beginning of that result, for people.
+    pub shown: Option<String>,
 }
 
 /// Why a filter has no answer.
@@ -97,13 +106,21 @@ impl Filter {
         }
     }
 
+    /// The same as [`Filter::holds`], with what it was that was judged.
+    ///
+    /// # Errors
+    /// As [`Filter::last`].
+    pub fn verdict(&self, input: &[u8], values: &[String]) -> Result<Verdict, Failed> {
+        let last = self.run(input, values)?;
+        Ok(Verdict { holds: is_true(last.as_ref()), shown: last.as_ref().map(shown) })
+    }
+
     /// Whether the last result is neither false nor null; no result is not enough.
     ///
     /// # Errors
     /// As [`Filter::last`].
     pub fn holds(&self, input: &[u8], values: &[String]) -> Result<bool, Failed> {
-        let last = self.run(input, values)?;
-        Ok(!matches!(last, None | Some(Val::Null | Val::Bool(false))))
+        Ok(is_true(self.run(input, values)?.as_ref()))
     }
 
     fn run(&self, input: &[u8], values: &[String]) -> Result<Option<Val>, Failed> {
@@ -124,6 +141,10 @@ impl Filter {
         }
         Ok(last)
     }
+}
+
+fn is_true(result: Option<&Val>) -> bool {
+    !matches!(result, None | Some(Val::Null | Val::Bool(false)))
 }
 
 /// Reads JSON as it is defined (RFC 8259): jaq takes more, such as NaN and comments.
@@ -184,6 +205,9 @@ fn shown(long: &impl fmt::Display) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
+
     use super::*;
 
     fn last(source: &str, input: &str) -> Result<Option<String>, Failed> {
@@ -338,9 +362,13 @@ mod tests {
 
     #[test]
     fn neither_message_nor_filter_can_be_too_much() {
-        // As much stack as the main thread has.
+        with_much_stack(too_much_is_refused);
+    }
+
+    /// Does it with as much stack as the main thread has.
+    fn with_much_stack(work: impl FnOnce() + Send + 'static) {
         let thread = std::thread::Builder::new().stack_size(8 << 20);
-        thread.spawn(too_much_is_refused).unwrap().join().unwrap();
+        thread.spawn(work).unwrap().join().unwrap();
     }
 
     fn too_much_is_refused() {
@@ -383,5 +411,31 @@ mod tests {
         }
         let factorial = "def f: if . <= 1 then 1 else . * (. - 1 | f) end; f";
         assert_eq!(last(factorial, "100").map(|result| result.is_some()), Ok(true));
+    }
+
+    /// Something that looks like a filter.
+    fn filter() -> impl Strategy<Value = String> {
+        const TOKENS: &str = r#".  .a  .[  [  ]  (  )  {  }  {a:1}  |  ,  ;  :  def f:  def f(x):  def f($x):
+  f  f(1)  x  if  then  elif  else  end  try  catch  error  reduce  foreach  .[]  as  $x  [$x]  1  1e9  0.
+  "a"  "  \(  "\(  )"  ..  ?  //  ?//  =  |=  +=  //=  +  -  *  /  %  ==  and  or  not  @base64  @x
+  import "a" as a;  import "a" as $a;  include "a";  label $x |  break $x  range(3)  limit(1; f)  first(f)
+  path(f)  input  $__loc__  halt  a::b  #  ä  test("a")  fromjson  __step  !empty  empty"#;
+        let tokens: Vec<_> = TOKENS.split("  ").collect();
+        proptest::collection::vec(proptest::sample::select(tokens), 0..12)
+            .prop_map(|tokens| tokens.join(" "))
+    }
+
+    #[test]
+    fn whatever_is_typed_is_a_filter_or_a_mistake_in_it() {
+        let judged = |source: String| {
+            match Filter::parse(&source, &[]) {
+                Ok(filter) => _ = filter.last(br#"{"a":[1,"a"]}"#, &[]),
+                Err(fault) => {
+                    prop_assert!((1..=source.chars().count() + 1).contains(&fault.column))
+                }
+            }
+            Ok(())
+        };
+        with_much_stack(move || TestRunner::default().run(&filter(), judged).unwrap());
     }
 }

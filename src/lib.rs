@@ -11,7 +11,7 @@
 //! | [`net`] | from a target to an open stream |
 //! | [`ui`] | what is said to a person, the progress bar, `-w` |
 //! | [`handshake`] | pure: the opening handshake, asked and judged |
-//! | [`policy`] | pure: keepalive, ending and pace, `(event, now)` to an action |
+//! | [`policy`] | pure: keepalive, ending, expectations and pace, `(event, now)` to an action |
 //! | [`input`], [`output`] | pure but for the ways in and out: bytes to messages, messages to bytes |
 //! | [`jq`] | pure: jq filters on messages |
 //! | [`difference`] | pure: what differs between two messages, for people |
@@ -45,7 +45,8 @@
 //! what was asked for by `-d` is sent before an end condition ends `connect` or `listen`; a frame made by
 //! hand is no message, but one that stayed behind is input that was not sent; a recording has what is
 //! printed and what we send, so that what comes once an end condition was met is not in it, and of a
-//! message of ours that is too large to hold it has the length.
+//! message of ours that is too large to hold it has the length; `--expect-status` goes with no other
+//! expectation, and the refusal that it asks for is not tried again.
 
 use std::ffi::OsString;
 use std::io::Write as _;

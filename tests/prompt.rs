@@ -85,6 +85,33 @@ fn a_line_is_edited_sent_and_answered() {
 }
 
 #[test]
+fn what_is_expected_ends_nothing_and_is_judged_at_the_end() {
+    for (typed, exit, end) in [("pong", 0, "normal closure"), ("ponh", 4, "\n  - pong\n  + ponh")] {
+        let (home, peer) = (Home::new(), echo());
+        let mut dialogue = home.connect(&peer.url(), &["--expect", "pong"]);
+        dialogue.type_in(&format!("{typed}\r"));
+        dialogue.wait_for_end(&format!("> {typed}\n< {typed}\n>"));
+        dialogue.type_in("more\r");
+        dialogue.wait_for_end("> more\n< more\n>");
+        dialogue.type_in("\x04");
+        assert_eq!(dialogue.end(), exit);
+        dialogue.has_ended_with(end);
+        peer.seen();
+    }
+}
+
+#[test]
+fn there_is_no_prompt_in_a_session_that_is_not_the_expected_one() {
+    let (home, peer) = (Home::new(), echo());
+    let args = ["connect", &peer.url(), "--expect-subprotocol", "mqtt"];
+    let mut dialogue = Dialogue::start(home.setting(&args));
+    assert_eq!(dialogue.end(), 4);
+    dialogue.has_ended_with("it was not offered (--subprotocol mqtt does)");
+    assert!(!dialogue.text().contains('>'), "{}", dialogue.text());
+    peer.seen();
+}
+
+#[test]
 fn what_comes_is_shown_above_the_line_that_is_typed() {
     let home = Home::new();
     let peer = Peer::start(|wire| {

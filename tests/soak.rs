@@ -672,6 +672,7 @@ fn settings() -> Settings {
         linger: Patience::Forever,
         wait: None,
         expects_close: false,
+        expected: Vec::new(),
     };
     let close = wspipe::wire::Close::new(1000, "");
     Settings {

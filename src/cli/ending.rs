@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use regex::bytes::Regex;
 
-use super::values;
+use super::{ExpectArgs, values};
+use crate::jq::Filter;
 use crate::policy::ending::Patience;
 
 /// When it is over, and what counts as success.
@@ -27,8 +28,16 @@ pub struct EndArgs {
 
     /// End after a message in which this regular expression matches
     #[arg(long, value_name = "REGEX", help_heading = "End conditions",
-          allow_hyphen_values = true, value_parser = regex)]
+          allow_hyphen_values = true, value_parser = values::regex)]
     pub until_regex: Option<Regex>,
+
+    /// End after a message for which this jq filter gives something else than false and null
+    ///
+    /// The last result of the filter counts; for a message that is no JSON there is none. The language
+    /// is that of --expect-jq.
+    #[arg(long, value_name = "FILTER", help_heading = "End conditions",
+          allow_hyphen_values = true, value_parser = values::jq)]
+    pub until_jq: Option<Filter>,
 
     /// End when nothing was received for so long (connect and send: from the end of input)
     #[arg(long, value_name = "DURATION", help_heading = "End conditions",
@@ -79,6 +88,10 @@ pub struct EndArgs {
           value_parser = values::close_codes)]
     pub expect_close: Option<Vec<RangeInclusive<u16>>>,
 
+    /// What is expected.
+    #[command(flatten)]
+    pub expect: ExpectArgs,
+
     /// Send a Ping every so often
     #[arg(long, value_name = "DURATION", help_heading = "Keepalive",
           value_parser = values::positive_duration)]
@@ -99,14 +112,10 @@ pub struct AfterInputArgs {
           value_parser = values::linger)]
     pub linger: Option<Patience>,
 
-    /// With an end condition or --expect-close that is not met: wait so long, from the end of
-    /// input or the last message, then fail (exit 28); or forever [default: 30s; no limit with
-    /// --idle or --duration]
+    /// With an end condition or --expect... that is not met: wait so long, from the end of input or the
+    /// last message, then fail (exit 28); or forever [default: 30s; no limit with --idle or
+    /// --duration]
     #[arg(long, value_name = "DURATION", help_heading = "End conditions",
           value_parser = values::wait)]
     pub wait: Option<Patience>,
-}
-
-fn regex(typed: &str) -> Result<Regex, String> {
-    Regex::new(typed).map_err(|error| error.to_string())
 }

@@ -12,6 +12,7 @@ mod compress;
 mod deferred;
 mod ending;
 mod environment;
+mod expect;
 mod message;
 mod network;
 mod output;
@@ -34,6 +35,7 @@ pub use compress::compress;
 pub use deferred::Deferred;
 pub use ending::{AfterInputArgs, EndArgs};
 pub use environment::ENVIRONMENT;
+pub use expect::ExpectArgs;
 use message::RecordArgs;
 pub use message::{Data, FramingArgs, MessageArgs};
 pub use network::NetworkArgs;
@@ -280,7 +282,7 @@ mod tests {
         let listen = command.find_subcommand("listen").unwrap();
         let about = |flag: &&clap::Arg| {
             let heading = flag.get_help_heading().unwrap_or_default();
-            ["Request", "Network", "Proxy", "TLS", "Retry"].contains(&heading)
+            ["Request", "Network", "Proxy", "TLS", "Retry", "Expectations"].contains(&heading)
                 && !flag.is_hide_set()
         };
         let flags: Vec<_> = listen.get_arguments().filter(about).collect();
@@ -305,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_mistake_is_a_usage_error() {
-        let cases: [(&[&str], &str); 22] = [
+        let cases: [(&[&str], &str); 28] = [
             (&["ws://h/"], "wspipe connect ws://h/"),
             (&["-n", "1", "echo:"], "wspipe send echo: TEXT"),
             (&["conect", "ws://h/"], "a similar subcommand exists: 'connect'"),
@@ -316,6 +318,12 @@ mod tests {
             (&["connect", "echo:", "--text", "--binary"], "cannot be used with"),
             (&["connect", "echo:", "--delimiter", ""], "empty delimiter"),
             (&["connect", "echo:", "--until-regex", "("], "unclosed group"),
+            (&["connect", "echo:", "--expect-regex", "("], "unclosed group"),
+            (&["connect", "echo:", "--until-jq", ".a ==("], "(at character 7)"),
+            (&["connect", "echo:", "--expect-jq", "now"], "no clock"),
+            (&["connect", "echo:", "--expect-status", "101"], "is no refusal"),
+            (&["connect", "echo:", "--expect-status", "401", "--expect", "a"], "cannot be used"),
+            (&["connect", "echo:", "--expect-subprotocol", ""], "a subprotocol is letters"),
             (&["connect", "echo:", "--idle", "1month"], "months and years"),
             (&["connect", "echo:", "--close-code", "1005"], "a Close may carry"),
             (&["connect", "echo:", "--ping-timeout", "1"], "--ping-interval"),

@@ -7,7 +7,7 @@ use clap::Args;
 use hyper::header::HeaderValue;
 
 use super::compress::compress;
-use super::{NetworkArgs, ProxyArgs, RetryArgs, TlsArgs};
+use super::{NetworkArgs, ProxyArgs, RetryArgs, TlsArgs, values};
 use crate::handshake::{Login, Offer, Secret};
 
 /// Where to, and what to ask for.
@@ -51,7 +51,7 @@ pub struct OpeningArgs {
     ///
     /// Example: wspipe listen --subprotocol mqtt --subprotocol chat ws://localhost:9000/
     #[arg(long = "subprotocol", value_name = "NAME", help_heading = "Request",
-          value_parser = subprotocol)]
+          value_parser = values::subprotocol)]
     pub subprotocols: Vec<String>,
 
     /// Compress messages (permessage-deflate, RFC 7692) if the server agrees
@@ -194,13 +194,4 @@ fn max_redirs(typed: &str) -> Result<i64, String> {
 fn header_value(typed: &str) -> Result<HeaderValue, String> {
     HeaderValue::from_bytes(typed.as_bytes())
         .map_err(|_| "it contains a control character".to_owned())
-}
-
-/// RFC 6455 section 4.1, 10: a token of RFC 9110 section 5.6.2.
-pub(super) fn subprotocol(typed: &str) -> Result<String, String> {
-    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    if typed.is_empty() || !typed.chars().all(is_token) {
-        return Err("a subprotocol is letters, digits and !#$%&'*+-.^_`|~; offer several by repeating the flag".into());
-    }
-    Ok(typed.to_owned())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 use hyper::StatusCode;
 
-use super::request::{secret, subprotocol};
+use super::request::secret;
 use super::values;
 use crate::handshake::Secret;
 use crate::scenario::Speed;
@@ -117,7 +117,7 @@ pub struct ServeArgs {
     /// and may go on or not (RFC 6455 section 4.2.2). Without the flag, the first one that is offered is
     /// chosen. Example: wspipe serve --subprotocol chat.v2 --subprotocol chat 9000
     #[arg(long = "subprotocol", value_name = "NAME", help_heading = "Opening handshake",
-          value_parser = subprotocol)]
+          value_parser = values::subprotocol)]
     pub subprotocols: Vec<String>,
 
     /// Refuse clients with 503 while so many are connected

@@ -1,10 +1,13 @@
-//! Values as they are typed: durations, sizes, close codes, delimiters.
+//! Values as they are typed: durations, sizes, close codes, delimiters, filters.
 
 use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub use crate::duration::parse as duration;
+use regex::bytes::Regex;
+
+use crate::jq::Filter;
 use crate::policy::ending::Patience;
 use crate::policy::pace::Pacing;
 use crate::wire::close;
@@ -135,6 +138,46 @@ pub fn address(typed: &str) -> Result<String, String> {
         Some((host, port)) if !host.is_empty() && is_port(port) => Ok(typed.to_owned()),
         _ => Err("an address is PORT or HOST:PORT; put -- before a command".into()),
     }
+}
+
+/// RFC 6455 section 4.1, 10: a token of RFC 9110 section 5.6.2.
+///
+/// # Errors
+/// What is no token.
+pub fn subprotocol(typed: &str) -> Result<String, String> {
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if typed.is_empty() || !typed.chars().all(is_token) {
+        return Err("a subprotocol is letters, digits and !#$%&'*+-.^_`|~; name several by repeating the flag".into());
+    }
+    Ok(typed.to_owned())
+}
+
+/// A status by which an upgrade is refused.
+///
+/// # Errors
+/// What is none.
+pub fn refusal(typed: &str) -> Result<u16, String> {
+    match typed.parse() {
+        Ok(101) => Err("101 is no refusal: without this flag, the upgrade must succeed".into()),
+        Ok(status @ 200..=599) => Ok(status),
+        _ => Err("a refusal has a status from 200 to 599".into()),
+    }
+}
+
+/// A regular expression.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn regex(typed: &str) -> Result<Regex, String> {
+    Regex::new(typed).map_err(|error| error.to_string())
+}
+
+/// A jq filter.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn jq(typed: &str) -> Result<Filter, String> {
+    Filter::parse(typed, &[]).map_err(|fault| fault.to_string())
 }
 
 /// A number of messages.

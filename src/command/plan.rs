@@ -17,8 +17,8 @@ use super::request::how;
 use super::sources::Sources;
 use super::trace::trace;
 use crate::cli::{
-    AfterInputArgs, ConnectArgs, EndArgs, FramingArgs, ListenArgs, OutputArgs, PipeArgs,
-    RequestArgs, SendArgs,
+    AfterInputArgs, ConnectArgs, EndArgs, ExpectArgs, FramingArgs, ListenArgs, OutputArgs,
+    PipeArgs, RequestArgs, SendArgs,
 };
 use crate::failure::Failure;
 use crate::handshake::{Target, TargetError};
@@ -28,6 +28,7 @@ use crate::net::How;
 use crate::output::Destination;
 use crate::output::{Color, Encoding, Format, Palette};
 use crate::policy::ending::{Conditions, Input, Patience, Rules};
+use crate::policy::expect::{AtOpening, Expected};
 use crate::policy::retry::Retry;
 use crate::session::{Log, MAX_HELD, STDOUT, Settings, Trace};
 use crate::ui::{Console, WriteOut};
@@ -81,6 +82,8 @@ pub struct Talk {
     pub ok_close: Vec<RangeInclusive<u16>>,
     /// `--expect-close`.
     pub expect_close: Option<Vec<RangeInclusive<u16>>>,
+    /// How the opening is to turn out.
+    pub at_opening: AtOpening,
     /// Whether our Close must be answered.
     pub answer_matters: bool,
     /// Whether a progress bar makes sense, and the bytes of all input where they are known.
@@ -255,6 +258,10 @@ fn assemble(
         settings,
         ok_close: end.ok_close,
         expect_close: end.expect_close,
+        at_opening: AtOpening {
+            status: end.expect.expect_status,
+            subprotocol: end.expect.expect_subprotocol,
+        },
         answer_matters: false,
         progress: None,
         banner: None,
@@ -288,6 +295,7 @@ fn settings(end: &EndArgs, after_input: AfterInput) -> Settings {
             count: end.count,
             until: end.until.clone().map(String::into_bytes),
             until_regex: end.until_regex.clone(),
+            until_jq: end.until_jq.clone(),
             idle: end.idle,
             duration: end.duration,
         },
@@ -295,6 +303,7 @@ fn settings(end: &EndArgs, after_input: AfterInput) -> Settings {
         linger: given.and_then(|g| g.linger).unwrap_or(Patience::For(after_input.linger)),
         wait: given.and_then(|g| g.wait),
         expects_close: end.expect_close.is_some(),
+        expected: expected(&end.expect),
     };
     Settings {
         rules,
@@ -306,6 +315,14 @@ fn settings(end: &EndArgs, after_input: AfterInput) -> Settings {
         // Known once the server has answered.
         deflate: None,
     }
+}
+
+/// The messages that are expected.
+fn expected(given: &ExpectArgs) -> Vec<Expected> {
+    let texts = given.expect.iter().cloned().map(Expected::Text);
+    let regexes = given.expect_regex.iter().cloned().map(Expected::Regex);
+    let filters = given.expect_jq.iter().cloned().map(Expected::Jq);
+    texts.chain(regexes).chain(filters).collect()
 }
 
 /// The largest message that 4 bytes of length can announce.

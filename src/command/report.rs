@@ -8,9 +8,10 @@ use std::time::Instant;
 use super::run::Opening;
 use crate::exit::{self, Closure, Exit, Outcome, code};
 use crate::failure::{Failure, TimeLimit};
+use crate::handshake::Refusal;
 use crate::record::{Record, Side};
 use crate::session::{Interrupt, Output, Stats};
-use crate::ui::{Facts, Voice, WriteOut, closing_line, on_the_wire, signal_name};
+use crate::ui::{Facts, Voice, WriteOut, closing_line, on_the_wire, refusal_line, signal_name};
 
 /// How a run ended.
 #[derive(Debug)]
@@ -25,26 +26,45 @@ pub struct End {
     pub signal: Option<i32>,
     /// The close codes that were asked for and did not come.
     pub not_expected: Option<Vec<RangeInclusive<u16>>>,
+    /// What came in place of the messages that were expected, in lines for a person.
+    pub explanation: String,
+    /// The refusal, where one was asked for, and with which status.
+    pub refused: Option<(Refusal, u16)>,
 }
 
 impl End {
     /// A run that failed before there was a session.
     pub fn failed(failure: Failure) -> Self {
         let exit = exit::of_failure(&failure);
-        End { exit, failure: Some(failure), outcome: None, signal: None, not_expected: None }
+        End { failure: Some(failure), ..End::with(exit) }
+    }
+
+    /// An upgrade that was refused, where `expected` was asked for.
+    pub fn refused(refusal: Refusal, expected: u16) -> Self {
+        let exit = exit::of_refusal(expected, refusal.status.as_u16());
+        End { refused: Some((refusal, expected)), ..End::with(exit) }
+    }
+
+    /// An end that nothing is known about but this.
+    pub fn with(exit: Exit) -> Self {
+        End {
+            exit,
+            failure: None,
+            outcome: None,
+            signal: None,
+            not_expected: None,
+            explanation: String::new(),
+            refused: None,
+        }
     }
 
     /// A run that was ended before there was a session.
     pub fn interrupted(interrupt: Interrupt) -> Self {
         match interrupt {
             Interrupt::MaxTime(limit) => End::failed(Failure::TimeLimit(TimeLimit::MaxTime(limit))),
-            Interrupt::Signal(signal) => End {
-                exit: Exit::Signal(signal),
-                failure: None,
-                outcome: None,
-                signal: Some(signal),
-                not_expected: None,
-            },
+            Interrupt::Signal(signal) => {
+                End { signal: Some(signal), ..End::with(Exit::Signal(signal)) }
+            }
         }
     }
 
@@ -84,8 +104,11 @@ impl End {
         let signal = self
             .signal
             .map(|signal| format!("ended by {} before the session was open", signal_name(signal)));
+        let refused =
+            self.refused.as_ref().map(|(refusal, expected)| refusal_line(refusal, *expected));
         let outcome = self.outcome.as_ref();
         signal
+            .or(refused)
             .or_else(|| outcome.map(|outcome| closing_line(outcome, self.not_expected.as_deref())))
     }
 
@@ -183,12 +206,18 @@ pub fn report(
     let traffic = compression.as_ref().and_then(on_the_wire).unwrap_or_default();
     let statistics = figures.map(|figures| voice.statistics(&figures)).unwrap_or_default();
     let said = match (&end.failure, end.line()) {
+        (None, Some(line)) if let Some((refusal, _)) = &end.refused => {
+            voice.refused(&line, refusal, failed)
+        }
         (Some(failure), _) => voice.remark(&traffic) + &voice.failure(failure),
         (None, Some(line)) if traffic.is_empty() => voice.closing(&line, failed),
         (None, Some(line)) => voice.closing(&format!("{line}; {traffic}"), failed),
         (None, None) => String::new(),
     };
-    words.stderr.insert_str(0, &(voice.times(&facts) + &statistics + &said));
+    // Where nothing is said, as when the reader of our stdout has gone, nothing is explained.
+    let explanation = if said.is_empty() { "" } else { &end.explanation };
+    let explained = voice.explanation(explanation, failed);
+    words.stderr.insert_str(0, &(voice.times(&facts) + &statistics + &said + &explained));
     words
 }
 

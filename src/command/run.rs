@@ -17,8 +17,10 @@ use super::stderr::Stderr;
 use crate::exit::{self, Asked, Exit, Outcome};
 use crate::failure::{Failure, TimeLimit};
 use crate::handshake::{Hop, Location, Request, Step, Target, shown_headers};
+use crate::input::Feed;
 use crate::input::reader::{ReadError, Reader};
 use crate::net::{self, How, Opened, Steps};
+use crate::policy::ending::Rules;
 use crate::policy::retry::Retry;
 use crate::record::{Open, OpenTiming};
 use crate::session::{Ends, Interrupt, Interrupts, Output, Recording, Session, Settings, Stats};
@@ -116,7 +118,7 @@ struct Told<'a> {
 }
 
 async fn attempt(
-    talk: Talk,
+    mut talk: Talk,
     mut told: Told<'_>,
     cookies: &mut Cookies,
     interrupts: &mut Interrupts,
@@ -130,11 +132,25 @@ async fn attempt(
             serve::start_echo().await?
         }
     };
-    let opened = told.open_at_last(&location, &how, &talk.retry, cookies, interrupts).await?;
-    let (opened, begun) = match opened {
-        Ok(opened) => opened,
-        Err(interrupt) => return Ok(End::interrupted(interrupt)),
+    let patience = Patience { retry: &talk.retry, expected: talk.at_opening.status };
+    let opened = told.open_at_last(&location, &how, patience, cookies, interrupts).await;
+    let (opened, begun) = match (opened, talk.at_opening.status) {
+        (Ok(Ok(opened)), _) => opened,
+        (Ok(Err(interrupt)), _) => return Ok(End::interrupted(interrupt)),
+        (Err(Failure::Refused(refusal)), Some(expected)) => {
+            return Ok(End::refused(*refusal, expected));
+        }
+        (Err(failure), _) => return Err(failure),
     };
+    let offered = || Request::offered(&how.request.headers_for(&location, None));
+    let agreed = opened.accepted.subprotocol.as_deref();
+    let unmet = talk.at_opening.unmet(offered, agreed);
+    if unmet.is_some() {
+        // There is nothing to do but to close.
+        (talk.feed, talk.origins) = (Feed::new(Vec::new()), Vec::new());
+        (talk.banner, talk.prompt, talk.progress) = (None, None, None);
+        talk.settings.rules = Rules::at_once();
+    }
     let Told { voice, output, stderr, opening, .. } = told;
     announce(&opened, output, opening, begun);
     stderr.say(&match opened.accepted.deflate {
@@ -176,7 +192,7 @@ async fn attempt(
         Ends { feed, reader: Some(reader), output, stats: Rc::clone(stats), trace, round_trips };
     let settings = Settings { deflate, ..talk.settings };
     let session = Session::new(opened.stream, &opened.early, ends, settings);
-    let outcome = match (talk.progress, &mut asks) {
+    let mut outcome = match (talk.progress, &mut asks) {
         (_, Some(asks)) => tokio::select! {
             outcome = session.run(interrupts) => outcome,
             never = asks.answer(stats, stderr) => match never {},
@@ -194,12 +210,20 @@ async fn attempt(
         }
         _ => session.run(interrupts).await,
     };
+    outcome.unmet = unmet.or(outcome.unmet);
     let asked = Asked {
         ok_close: &talk.ok_close,
         expect_close: talk.expect_close.as_deref(),
         answer_matters: talk.answer_matters,
     };
     Ok(End::of(outcome, &asked))
+}
+
+/// How often an opening is tried.
+struct Patience<'a> {
+    retry: &'a Retry,
+    /// The status of a refusal after which there is no other try.
+    expected: Option<u16>,
 }
 
 impl Told<'_> {
@@ -209,10 +233,11 @@ impl Told<'_> {
         &mut self,
         location: &Location,
         how: &How,
-        retry: &Retry,
+        patience: Patience<'_>,
         cookies: &mut Cookies,
         interrupts: &mut Interrupts,
     ) -> Result<Result<(Opened, Instant), Interrupt>, Failure> {
+        let Patience { retry, expected } = patience;
         let first = Instant::now();
         let url = self.opening.url.clone();
         let mut made = 0;
@@ -228,6 +253,9 @@ impl Told<'_> {
                     Interrupt::Signal(_) => return Ok(Err(interrupt)),
                 },
             };
+            if expected.is_some() && failure.refused_with() == expected {
+                return Err(failure);
+            }
             let setback = setback(&failure, SystemTime::now());
             let Some(pause) = retry.pause(setback, made, first.elapsed()) else {
                 return Err(failure);
@@ -393,9 +421,11 @@ impl End {
     fn of(mut outcome: Outcome, asked: &Asked) -> Self {
         let exit = exit::judge(&outcome, asked);
         let failure = outcome.failure.take();
+        let explanation = std::mem::take(&mut outcome.explanation);
         let not_expected =
             asked.expect_close.filter(|codes| !exit::is_among(codes, outcome.closure.close_code()));
         let not_expected = not_expected.map(<[_]>::to_vec);
-        End { exit, failure, outcome: Some(outcome), signal: None, not_expected }
+        let outcome = Some(outcome);
+        End { outcome, not_expected, explanation, failure, ..End::with(exit) }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jaq_core::compile::{self, Undefined};
-use jaq_core::load::{self, lex, span};
+use jaq_core::load::{self, lex};
 
 use super::language;
 
@@ -24,9 +24,10 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// A mistake at a part of the source.
+/// A mistake at a part of the source; at its beginning, should the part not be one.
 fn at(source: &str, part: &str, message: String) -> Fault {
-    let before = &source[..span(source, part).start];
+    let start = (part.as_ptr().addr()).checked_sub(source.as_ptr().addr());
+    let before = start.and_then(|start| source.get(..start)).unwrap_or_default();
     Fault { message, column: before.chars().count() + 1 }
 }
 

@@ -53,9 +53,38 @@ pub fn one_line(untrusted: &str) -> String {
     out
 }
 
+/// `text` in quotes, as it would be typed at a prompt where that needs no more than quotes.
+pub fn quoted(text: &str) -> String {
+    let spelled = format!("{text:?}");
+    let is_plain = spelled.len() == text.len() + 2;
+    let needs_more = text.chars().any(|c| c == '\'' || !matches!(c, '"' | '\\') && spelled_out(c));
+    if is_plain || needs_more { spelled } else { format!("'{text}'") }
+}
+
+fn spelled_out(character: char) -> bool {
+    character.escape_debug().len() > 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quotes_are_those_that_need_nothing_else() {
+        let cases = [
+            ("", "\"\""),
+            ("pong", "\"pong\""),
+            ("it's", "\"it's\""),
+            ("{\"a\":1}", "'{\"a\":1}'"),
+            ("^\\d+$", "'^\\d+$'"),
+            ("\"it's\"", "\"\\\"it's\\\"\""),
+            ("\"\n\u{202e}\"", "\"\\\"\\n\\u{202e}\\\"\""),
+            ("ä\u{1b}", "\"ä\\u{1b}\""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(quoted(text), expected);
+        }
+    }
 
     #[test]
     fn controls_are_spelled_out_and_the_rest_is_left() {

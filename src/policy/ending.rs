@@ -1,9 +1,13 @@
 //! When a session has done what was asked: end conditions, the linger after the input, and how
-//! long an unmet condition is waited for.
+//! long an unmet condition or expectation is waited for.
 
 use std::time::{Duration, Instant};
 
 use regex::bytes::Regex;
+
+use super::expect::{Expectations, Expected};
+use crate::jq::{Failed, Filter};
+use crate::output::escape::{one_line, quoted};
 
 /// How long to be patient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub struct Conditions {
     pub until: Option<Vec<u8>>,
     /// `--until-regex`: a message that has a match.
     pub until_regex: Option<Regex>,
+    /// `--until-jq`: a message for which the last result is neither false nor null.
+    pub until_jq: Option<Filter>,
     /// `--idle`: nothing received for so long.
     pub idle: Option<Duration>,
     /// `--duration`: so long since the opening.
@@ -56,6 +62,8 @@ pub struct Rules {
     pub wait: Option<Patience>,
     /// Whether the peer is expected to close.
     pub expects_close: bool,
+    /// The messages that are expected.
+    pub expected: Vec<Expected>,
 }
 
 /// Why it is over.
@@ -84,8 +92,30 @@ pub struct Ending {
     last_received: Option<Instant>,
     received: u64,
     met: bool,
+    expectations: Expectations,
+    /// Why `--until-jq` could not judge the last message.
+    unjudged: Option<Failed>,
     /// Whether our own output keeps us from hearing the peer.
     held: bool,
+}
+
+impl Rules {
+    /// The rules of a run that is over as soon as it is open.
+    pub fn at_once() -> Self {
+        Rules {
+            conditions: Conditions { count: Some(0), ..Conditions::default() },
+            input: Input::Ignored,
+            linger: Patience::For(Duration::ZERO),
+            wait: None,
+            expects_close: false,
+            expected: Vec::new(),
+        }
+    }
+
+    /// Whether a message must be seen whole to judge it.
+    pub fn need_payload(&self) -> bool {
+        self.conditions.needs_payload() || !self.expected.is_empty()
+    }
 }
 
 impl Conditions {
@@ -94,9 +124,8 @@ impl Conditions {
         self.needs_message() || self.has_time()
     }
 
-    /// Whether a message must be seen whole to judge it.
-    pub fn needs_payload(&self) -> bool {
-        self.until.is_some() || self.until_regex.is_some()
+    fn needs_payload(&self) -> bool {
+        self.until.is_some() || self.until_regex.is_some() || self.until_jq.is_some()
     }
 
     fn needs_message(&self) -> bool {
@@ -107,16 +136,19 @@ impl Conditions {
         self.idle.is_some() || self.duration.is_some()
     }
 
-    fn describe(&self, received: u64) -> Unmet {
+    fn describe(&self) -> String {
         let mut asked = Vec::new();
         if let Some(count) = self.count {
             asked.push(format!("-n {count}"));
         }
         if let Some(text) = &self.until {
-            asked.push(format!("--until {:?}", String::from_utf8_lossy(text)));
+            asked.push(format!("--until {}", quoted(&String::from_utf8_lossy(text))));
         }
         if let Some(regex) = &self.until_regex {
-            asked.push(format!("--until-regex {:?}", regex.as_str()));
+            asked.push(format!("--until-regex {}", quoted(regex.as_str())));
+        }
+        if let Some(filter) = &self.until_jq {
+            asked.push(format!("--until-jq {}", quoted(filter.source())));
         }
         if let Some(idle) = self.idle {
             asked.push(format!("--idle {}", humantime::format_duration(idle)));
@@ -124,15 +156,15 @@ impl Conditions {
         if let Some(duration) = self.duration {
             asked.push(format!("--duration {}", humantime::format_duration(duration)));
         }
-        let asked = asked.join(" or ");
-        Unmet(format!("{asked} was not met, messages received: {received}"))
+        asked.join(" or ")
     }
 }
 
 impl Ending {
     /// The session is open.
-    pub fn new(rules: Rules, now: Instant) -> Self {
+    pub fn new(mut rules: Rules, now: Instant) -> Self {
         let met = rules.conditions.count == Some(0);
+        let expectations = Expectations::new(std::mem::take(&mut rules.expected));
         Ending {
             rules,
             opened: now,
@@ -140,24 +172,32 @@ impl Ending {
             last_received: None,
             received: 0,
             met,
+            expectations,
+            unjudged: None,
             held: false,
         }
     }
 
     /// A message was received and is to be printed; its payload is given where
-    /// [`Conditions::needs_payload`].
+    /// [`Rules::need_payload`].
     pub fn received(&mut self, payload: &[u8], now: Instant) {
         self.received_unseen(1, now);
         let conditions = &self.rules.conditions;
         self.met |= conditions.until.as_deref().is_some_and(|text| text == payload)
             || conditions.until_regex.as_ref().is_some_and(|regex| regex.is_match(payload));
+        if let Some(filter) = &conditions.until_jq {
+            let holds = filter.holds(payload, &[]);
+            self.met |= holds == Ok(true);
+            self.unjudged = holds.err();
+        }
+        self.expectations.received(payload);
     }
 
     /// How many messages may be received with no look at each.
     pub fn unseen(&self) -> u64 {
         let conditions = &self.rules.conditions;
         match conditions.count {
-            _ if conditions.needs_payload() => 0,
+            _ if conditions.needs_payload() || !self.expectations.are_met() => 0,
             Some(count) => count.saturating_sub(self.received),
             None => u64::MAX,
         }
@@ -204,10 +244,25 @@ impl Ending {
 
     /// What was asked and did not happen.
     pub fn unmet(&self) -> Option<Unmet> {
-        if self.met || !self.rules.conditions.is_any() {
+        let conditions = &self.rules.conditions;
+        let met = self.met || !conditions.is_any();
+        let condition = (!met).then(|| format!("{} was not met", conditions.describe()));
+        let unmet: Vec<_> = condition.into_iter().chain(self.expectations.unmet()).collect();
+        if unmet.is_empty() {
             return None;
         }
-        Some(self.rules.conditions.describe(self.received))
+        Some(Unmet(format!("{}, messages received: {}", unmet.join("; "), self.received)))
+    }
+
+    /// What came in place of what was expected, in lines for a person.
+    pub fn explanation(&self) -> String {
+        let unjudged = self.unjudged.as_ref().filter(|_| !self.met);
+        let unjudged = unjudged.map(|failed| match failed {
+            Failed::Input(_) => format!("--until-jq: the last message is {failed}"),
+            failed => format!("--until-jq: with the last message {failed}"),
+        });
+        let unjudged = unjudged.map(|line| one_line(&line) + "\n").unwrap_or_default();
+        unjudged + &self.expectations.explanation()
     }
 
     /// When [`Ending::over`] is next worth a call, if nothing happens before.
@@ -258,7 +313,7 @@ impl Ending {
             return None;
         }
         let conditions = &self.rules.conditions;
-        let waits = conditions.is_any() || self.rules.expects_close;
+        let waits = conditions.is_any() || self.rules.expects_close || !self.expectations.are_met();
         let patience = if waits && self.rules.input != Input::Typed {
             let default =
                 if conditions.has_time() { Patience::Forever } else { Patience::For(DEFAULT_WAIT) };
@@ -289,7 +344,7 @@ mod tests {
 
     fn rules(input: Input, conditions: Conditions) -> Rules {
         let linger = Patience::For(2 * SECOND);
-        Rules { conditions, input, linger, wait: None, expects_close: false }
+        Rules { conditions, input, linger, wait: None, expects_close: false, expected: vec![] }
     }
 
     fn count(count: u64) -> Conditions {
@@ -341,11 +396,55 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_met_at_the_end_is_named_and_explained() {
+        let start = Instant::now();
+        let expected = vec![Expected::Text("pong".into())];
+        let conditions = Conditions {
+            until_jq: Some(Filter::parse(".n", &[]).unwrap()),
+            count: Some(3),
+            ..Conditions::default()
+        };
+        let mut ending =
+            Ending::new(Rules { expected, ..rules(Input::Ignored, conditions) }, start);
+        ending.received(b"ponh", start);
+        assert_eq!(
+            ending.unmet(),
+            Some(Unmet(
+                "-n 3 or --until-jq \".n\" was not met; --expect \"pong\" was not met, messages received: 1"
+                    .into()
+            ))
+        );
+        assert_eq!(
+            ending.explanation(),
+            "--until-jq: the last message is no JSON: expected value at line 1 column 1\n\
+             --expect \"pong\": message 1 is the nearest\n  - pong\n  + ponh\n"
+        );
+        ending.received(b"pong", start);
+        ending.received(b"{\"n\":1}", start);
+        assert_eq!((ending.unmet(), ending.explanation()), (None, String::new()));
+    }
+
+    #[test]
+    fn what_need_not_be_seen_is_not_looked_at() {
+        let start = Instant::now();
+        let expected = vec![Expected::Text("pong".into())];
+        let rules = Rules { expected, ..rules(Input::Ignored, count(9)) };
+        assert!(rules.need_payload());
+        let mut ending = Ending::new(rules, start);
+        assert_eq!(ending.unseen(), 0);
+        ending.received(b"pong", start);
+        assert_eq!(ending.unseen(), 8);
+    }
+
+    #[test]
     fn the_end_comes_when_the_contract_says() {
         use Input::{Ignored, MayRemain, MustBeSent, Typed};
         let none = Conditions::default;
         let until = || Conditions { until: Some(b"end".to_vec()), ..none() };
         let regex = || Conditions { until_regex: Some(Regex::new("^e.d").unwrap()), ..none() };
+        let jq = |source| Some(Filter::parse(source, &[]).unwrap());
+        let until_jq = || Conditions { until_jq: jq(".n > 1"), ..none() };
+        let expecting = |rules| Rules { expected: vec![Expected::Text("pong".into())], ..rules };
         let duration = || Conditions { duration: Some(40 * SECOND), ..none() };
         let vain = |text: &str| Over::WaitedInVain(Unmet(text.into()));
         let met = |second| Some((second, Over::Met));
@@ -426,6 +525,57 @@ mod tests {
                 met(9),
             ),
             ("duration", rules(MayRemain, duration()), vec![(1, InputEnds)], met(40)),
+            (
+                "jq",
+                rules(Ignored, until_jq()),
+                vec![(1, Message("no")), (2, Message("{\"n\":1}")), (3, Message("{\"n\":2}"))],
+                met(3),
+            ),
+            (
+                "an expectation is waited for",
+                expecting(rules(MustBeSent, none())),
+                vec![(1, InputEnds), (5, Message("ping"))],
+                Some((35, vain("--expect \"pong\" was not met, messages received: 1"))),
+            ),
+            (
+                "an expectation that is met ends the waiting",
+                expecting(rules(MustBeSent, none())),
+                vec![(1, InputEnds), (5, Message("pong"))],
+                Some((7, Over::Lingered)),
+            ),
+            (
+                "an expectation may be met before the input ends",
+                expecting(rules(MayRemain, none())),
+                vec![(1, Message("pong")), (5, InputEnds)],
+                Some((7, Over::Lingered)),
+            ),
+            (
+                "an expectation is no end condition",
+                expecting(rules(Ignored, none())),
+                vec![(1, Message("pong"))],
+                None,
+            ),
+            (
+                "a condition ends it, whatever is expected",
+                expecting(rules(Ignored, count(1))),
+                vec![(1, Message("ping"))],
+                met(1),
+            ),
+            (
+                "both are named",
+                expecting(rules(MustBeSent, count(2))),
+                vec![(0, InputEnds), (0, Message("ping"))],
+                Some((
+                    30,
+                    vain("-n 2 was not met; --expect \"pong\" was not met, messages received: 1"),
+                )),
+            ),
+            (
+                "Ctrl-D, whatever is expected",
+                expecting(rules(Typed, none())),
+                vec![(1, InputEnds)],
+                Some((3, Over::Lingered)),
+            ),
             (
                 "expected close",
                 Rules { expects_close: true, ..rules(MustBeSent, none()) },

@@ -4,6 +4,7 @@
 pub mod countdown;
 pub mod delayed;
 pub mod ending;
+pub mod expect;
 pub mod keepalive;
 pub mod pace;
 pub mod pings;

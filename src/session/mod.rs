@@ -170,8 +170,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     /// A session over a connection that has just been opened; `early` came with the answer.
     pub fn new(stream: S, early: &Bytes, ends: Ends<'a>, settings: Settings) -> Self {
         let now = Instant::now();
-        let needs_whole =
-            ends.output.needs_whole_messages() || settings.rules.conditions.needs_payload();
+        let needs_whole = ends.output.needs_whole_messages() || settings.rules.need_payload();
         let max_message = settings.max_message.or(if needs_whole { Some(MAX_HELD) } else { None });
         let max_message = max_message.filter(|limit| *limit > 0);
         let keepalive = settings
@@ -264,6 +263,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             signal: self.signal,
             condition_met: self.ending.is_done(),
             unmet: self.ending.unmet(),
+            explanation: self.ending.explanation(),
             unsent: self.unsent,
             cut: self.receiver.is_streaming(),
             since_frame: self.since_frame,

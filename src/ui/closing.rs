@@ -1,6 +1,7 @@
 //! The closing line: how a session ended, in one line.
 
 use crate::exit::{Answer, Closure, Codes, Outcome, Unsent};
+use crate::handshake::Refusal;
 use crate::output::escape::one_line;
 use crate::output::frames::words;
 use crate::wire::close::{ABNORMAL, meaning};
@@ -49,6 +50,16 @@ pub fn closing_line(outcome: &Outcome, expected: Option<&Codes>) -> String {
         push_unsent(&mut line, outcome.unsent);
     }
     line
+}
+
+/// The line for a refusal where one with the status `expected` was asked for.
+pub fn refusal_line(refusal: &Refusal, expected: u16) -> String {
+    let unmet = if refusal.status.as_u16() == expected {
+        String::new()
+    } else {
+        format!("; --expect-status {expected} was not met")
+    };
+    format!("refused by the server: {refusal}{unmet}")
 }
 
 /// What a signal is called.
@@ -151,6 +162,7 @@ mod tests {
                 signal: None,
                 condition_met: false,
                 unmet: None,
+                explanation: String::new(),
                 unsent,
                 cut: false,
                 since_frame: None,
@@ -163,6 +175,7 @@ mod tests {
             signal: Some(2),
             condition_met: false,
             unmet: Some(Unmet("-n 2 was not met, messages received: 1".into())),
+            explanation: String::new(),
             unsent: none,
             cut: false,
             since_frame: None,
@@ -183,6 +196,7 @@ mod tests {
                 signal: None,
                 condition_met: false,
                 unmet: None,
+                explanation: String::new(),
                 unsent: Unsent { messages: 1, ..Unsent::default() },
                 cut: false,
                 since_frame: Some(Duration::from_micros(micros)),

@@ -17,7 +17,7 @@ use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 pub use check::{Lines, Tap, Telling, annotation, junit};
-pub use closing::{closing_line, signal_name};
+pub use closing::{closing_line, refusal_line, signal_name};
 pub use console::Console;
 use opening::{answered, asked, push_headers, way};
 pub use password::{NoPassword, ask_password};
@@ -79,6 +79,16 @@ impl Voice {
             self.verbose || self.has_audience()
         };
         if wanted { format!("{line}\n") } else { String::new() }
+    }
+
+    /// What to say of a refusal that was asked for, or of another one.
+    pub fn refused(self, line: &str, refusal: &Refusal, failed: bool) -> String {
+        self.closing(&(line.to_owned() + &self.refusal(refusal)), failed)
+    }
+
+    /// What came in place of what was expected, said where the closing line is.
+    pub fn explanation(self, lines: &str, failed: bool) -> String {
+        if lines.is_empty() { String::new() } else { self.closing(lines.trim_end(), failed) }
     }
 
     /// What to say of what went wrong and what can be done.
