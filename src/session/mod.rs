@@ -7,6 +7,7 @@ mod by_hand;
 mod closing;
 mod conversation;
 mod deflation;
+mod gathering;
 mod hub;
 mod inflation;
 mod interrupt;

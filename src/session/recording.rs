@@ -6,11 +6,11 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use super::MAX_HELD;
+use super::gathering::Gathering;
 use super::kept::Kept;
 use super::log::Log;
 use crate::output::encode::{Piece, time};
 use crate::record::{Record, Side};
-use crate::wire::Kind;
 
 /// Bytes that a line may have for its memory to be used again.
 const REUSED: usize = 1 << 20;
@@ -21,22 +21,11 @@ pub struct Recording {
     kept: Option<Rc<RefCell<Kept>>>,
     /// The file.
     pub log: Option<Log>,
-    /// Messages that come in pieces, each way.
-    pieces: [Option<Pieces>; 2],
-    /// The largest message that is held for its record.
-    most: usize,
+    /// Messages that come in pieces.
+    gathering: Gathering,
     /// Messages of the file with their length only.
     by_length: u64,
     line: Vec<u8>,
-}
-
-/// A message that comes in pieces.
-#[derive(Debug)]
-struct Pieces {
-    kind: Kind,
-    /// All of it, as long as it is not too much.
-    held: Vec<u8>,
-    length: usize,
 }
 
 impl Recording {
@@ -52,8 +41,8 @@ impl Recording {
             (_, Some(_), Some(0)) => usize::MAX,
             (_, Some(_), limit) => usize::try_from(limit.unwrap_or(MAX_HELD)).unwrap_or(usize::MAX),
         };
-        let pieces = [None, None];
-        Some(Recording { kept, log, pieces, most, by_length: 0, line: Vec::new() })
+        let gathering = Gathering::new(most);
+        Some(Recording { kept, log, gathering, by_length: 0, line: Vec::new() })
     }
 
     /// Whether it has to hear of everything.
@@ -85,23 +74,16 @@ impl Recording {
 
     /// Records a message, or takes a piece of one; of one that is too large, only its length is recorded.
     pub fn message(&mut self, from: Side, piece: Piece, now: SystemTime) {
-        let Piece { kind, payload, first, last } = piece;
-        if first && last && (self.log.is_none() || payload.len() <= self.most) {
-            return self.record(&Record::message(from, kind, payload), now);
+        if piece.first && piece.last && self.log.is_none() {
+            return self.record(&Record::message(from, piece.kind, piece.payload), now);
         }
-        let of_side = usize::from(from == Side::Peer);
-        let pieces = self.pieces[of_side].take().filter(|_| !first);
-        let mut pieces = pieces.unwrap_or_else(|| Pieces::new(kind));
-        pieces.take(payload, self.most);
-        if !last {
-            self.pieces[of_side] = Some(pieces);
-        } else if pieces.length <= self.most {
-            self.record(&Record::message(from, kind, &pieces.held), now);
-        } else {
-            self.by_length += u64::from(self.log.is_some());
-            let (opcode, length) = (pieces.kind.name(), pieces.length);
-            self.record(&Record::Message { from, opcode, length, text: None, base64: None }, now);
-        }
+        // It is taken out for the time in which the rest is needed besides.
+        let mut gathering = std::mem::replace(&mut self.gathering, Gathering::new(0));
+        gathering.take(from, piece, |record, by_length| {
+            self.by_length += u64::from(by_length && self.log.is_some());
+            self.record(record, now);
+        });
+        self.gathering = gathering;
     }
 
     /// What is missing in the file.
@@ -111,24 +93,9 @@ impl Recording {
             1 => "a message was".to_owned(),
             count => format!("{count} messages were"),
         };
-        let most = self.most;
+        let most = self.gathering.most();
         Some(format!(
             "--record: {what} over {most} bytes (--max-message-size), so that only the length was recorded"
         ))
-    }
-}
-
-impl Pieces {
-    fn new(kind: Kind) -> Pieces {
-        Pieces { kind, held: Vec::new(), length: 0 }
-    }
-
-    fn take(&mut self, payload: &[u8], most: usize) {
-        self.length += payload.len();
-        if self.length <= most {
-            self.held.extend_from_slice(payload);
-        } else {
-            self.held = Vec::new();
-        }
     }
 }
