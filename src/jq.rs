@@ -309,7 +309,7 @@ mod tests {
             (
                 "env.HOME",
                 1,
-                "env is not there: a filter has the message and no clock, file or variable of the environment",
+                "env is not there: a filter has the message, and no clock, dates, files or environment",
             ),
             ("import \"a\" as a; .", 9, "\"a\" cannot be loaded: a filter reads no files"),
             ("import \"a\" as $a; $a", 9, "\"a\" cannot be loaded: a filter reads no files"),

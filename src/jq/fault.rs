@@ -71,7 +71,7 @@ pub fn compiling(source: &str, errors: compile::Errors<&str, ()>) -> Fault {
     first(errors.map(|(name, what)| {
         let message = match what {
             Undefined::Filter(_) if language::LEFT_OUT.contains(&name) => {
-                format!("{name} is not there: a filter has the message and no clock, file or variable of the environment")
+                format!("{name} is not there: a filter has the message, and no clock, dates, files or environment")
             }
             Undefined::Filter(0) => format!("there is no function {name} without arguments"),
             Undefined::Filter(1) => format!("there is no function {name} with 1 argument"),
