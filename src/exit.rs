@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::handshake::{Hop, RedirectFault, TlsFault};
 use crate::policy::ending::Unmet;
+use crate::record::{Record, Side};
 use crate::wire::close::{ABNORMAL, NO_CODE};
 use crate::wire::{Close, Violation};
 
@@ -299,6 +300,22 @@ impl Closure {
             }
             _ => "",
         }
+    }
+
+    /// The record of it; so many queued messages of ours had not left.
+    pub fn record(&self, unsent: u64) -> Record<'_> {
+        let clean = self.is_clean();
+        let (from, close) = match (self, self.peers_close()) {
+            (_, Some(close)) => (Side::Peer, Some(close)),
+            (Closure::ByUs { sent, .. }, None) => (Side::Us, Some(sent)),
+            (Closure::Violated(_), None) => (Side::Us, None),
+            _ => (Side::Peer, None),
+        };
+        let (code, reason) = match close {
+            Some(close) => (close.number(), close.reason.as_str()),
+            None => (self.close_code(), ""),
+        };
+        Record::Close { from, code, reason, clean, unsent }
     }
 
     /// Whether both Closes were exchanged.

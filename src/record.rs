@@ -25,6 +25,16 @@ pub enum Side {
     Peer,
 }
 
+impl Side {
+    /// The one across.
+    pub fn other(self) -> Side {
+        match self {
+            Side::Us => Side::Peer,
+            Side::Peer => Side::Us,
+        }
+    }
+}
+
 /// Something that happened, as it is written.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
@@ -176,6 +186,8 @@ pub struct OpenTiming {
 #[derive(Serialize)]
 struct Stamped<'a> {
     time: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conn: Option<&'a str>,
     #[serde(flatten)]
     record: &'a Record<'a>,
 }
@@ -193,7 +205,12 @@ impl<'a> Record<'a> {
 
     /// Appends the record to `out` as one line of JSON without its newline; `time` is UTC.
     pub fn write(&self, out: &mut Vec<u8>, time: &str) {
-        serde_json::to_writer(out, &Stamped { time, record: self })
+        self.write_of(out, time, None);
+    }
+
+    /// The same for one of several connections.
+    pub fn write_of(&self, out: &mut Vec<u8>, time: &str, conn: Option<&str>) {
+        serde_json::to_writer(out, &Stamped { time, conn, record: self })
             .expect("writing a record into memory cannot fail");
     }
 }

@@ -10,7 +10,6 @@ use super::request::secret;
 use super::{OpeningArgs, values};
 use crate::handshake::Secret;
 use crate::output::Color;
-use crate::scenario::is_variable;
 
 /// What is checked, against what, and how it is told.
 #[derive(Args, Debug)]
@@ -29,7 +28,7 @@ pub struct CheckArgs {
     /// machine may see the command line: {{env.NAME}} keeps a secret off it.
     /// Example: wspipe check --var user=alice login.jsonl
     #[arg(long = "var", value_name = "NAME=VALUE", help_heading = "Scenario",
-          allow_hyphen_values = true, value_parser = variable)]
+          allow_hyphen_values = true, value_parser = values::variable)]
     pub vars: Vec<(String, String)>,
 
     /// Play so many scenarios at once
@@ -85,15 +84,4 @@ pub struct CheckArgs {
     /// How the connections are opened.
     #[command(flatten)]
     pub opening: OpeningArgs,
-}
-
-fn variable(typed: &str) -> Result<(String, String), String> {
-    match typed.split_once('=') {
-        Some((name, value)) if is_variable(name) => Ok((name.to_owned(), value.to_owned())),
-        Some((name, _)) if name.starts_with("env.") => {
-            Err("what begins with env. is a variable of the environment".into())
-        }
-        Some(_) => Err("a name is letters, digits, _, - and dots, and begins with a letter".into()),
-        None => Err("write NAME=VALUE".into()),
-    }
 }

@@ -63,6 +63,13 @@ pub struct ServeArgs {
           requires = "replay", value_parser = Speed::parse)]
     pub speed: Speed,
 
+    /// Have {{NAME}} stand for a text in it. May be repeated
+    ///
+    /// Example: wspipe serve --replay login.jsonl --var user=alice 9000
+    #[arg(long = "var", value_name = "NAME=VALUE", help_heading = "Messages", requires = "replay",
+          allow_hyphen_values = true, value_parser = values::variable)]
+    pub vars: Vec<(String, String)>,
+
     /// Send each answer so much later, and close or refuse so much later too
     ///
     /// The order stays, Pings are answered at once, and the answer to a client's Close follows the last
@@ -167,6 +174,14 @@ pub struct ServeArgs {
     /// Example: wspipe serve -v 9000
     #[arg(short = 'v', long, help_heading = "Output")]
     pub verbose: bool,
+
+    /// Write what passes to a file as records, one a line, as the clients would have recorded it
+    ///
+    /// us is the client, and each connection has a number in conn, so that check and --replay take the
+    /// file. It is for nobody else to read. Example: wspipe serve --record session.jsonl -- ./client
+    #[arg(long, value_name = "FILE", help_heading = "Output", conflicts_with = "replay",
+          value_hint = ValueHint::FilePath)]
+    pub record: Option<PathBuf>,
 
     /// Run this command with WSPIPE_URL set, and end with its exit code
     #[arg(value_name = "COMMAND", last = true)]

@@ -10,6 +10,7 @@ use regex::bytes::Regex;
 use crate::jq::Filter;
 use crate::policy::ending::Patience;
 use crate::policy::pace::Pacing;
+use crate::scenario::is_variable;
 use crate::wire::close;
 
 /// The highest rate that is taken: more than can be kept.
@@ -45,6 +46,21 @@ pub fn wait(typed: &str) -> Result<Patience, String> {
     match typed {
         "forever" => Ok(Patience::Forever),
         _ => duration(typed).map(Patience::For),
+    }
+}
+
+/// A name for `{{NAME}}`, and the text that it stands for.
+///
+/// # Errors
+/// What is wrong.
+pub fn variable(typed: &str) -> Result<(String, String), String> {
+    match typed.split_once('=') {
+        Some((name, value)) if is_variable(name) => Ok((name.to_owned(), value.to_owned())),
+        Some((name, _)) if name.starts_with("env.") => {
+            Err("what begins with env. is a variable of the environment".into())
+        }
+        Some(_) => Err("a name is letters, digits, _, - and dots, and begins with a letter".into()),
+        None => Err("write NAME=VALUE".into()),
     }
 }
 

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use bytes::Bytes;
+use tokio::task::JoinHandle;
 
 use crate::exit::Closure;
 use crate::net::Stream;
@@ -20,7 +21,10 @@ const OVERHEAD: usize = 64;
 /// One connection.
 #[derive(Debug)]
 pub struct Connection {
-    conversation: Conversation<Stream>,
+    /// It is there until it is over.
+    conversation: Option<Conversation<Stream>>,
+    /// What lets the last bytes leave then.
+    parting: Option<JoinHandle<()>>,
     heard: VecDeque<Heard>,
     /// Bytes of that.
     waiting: usize,
@@ -31,7 +35,8 @@ pub struct Connection {
 impl Connection {
     /// A connection that has just been opened.
     pub fn new(conversation: Conversation<Stream>) -> Connection {
-        Connection { conversation, heard: VecDeque::new(), waiting: 0, ended: None }
+        let conversation = Some(conversation);
+        Connection { conversation, parting: None, heard: VecDeque::new(), waiting: 0, ended: None }
     }
 
     /// What came next; the end stays the end.
@@ -50,27 +55,39 @@ impl Connection {
 
     /// Sends a message.
     pub fn say(&mut self, kind: Kind, payload: Vec<u8>) {
-        self.conversation.say(kind, payload.into());
+        if let Some(conversation) = &mut self.conversation {
+            conversation.say(kind, payload.into());
+        }
     }
 
     /// Sends a Ping.
     pub fn ping(&mut self, payload: Vec<u8>) {
-        self.conversation.ping(payload);
+        if let Some(conversation) = &mut self.conversation {
+            conversation.ping(payload);
+        }
     }
 
     /// Sends a Close.
     pub fn close(&mut self, close: Close) {
-        self.conversation.close(close);
+        if let Some(conversation) = &mut self.conversation {
+            conversation.close(close);
+        }
     }
 
     /// Whether all that was said is on its way.
     pub fn is_on_its_way(&self) -> bool {
-        self.conversation.unsaid() == 0
+        self.conversation.as_ref().is_none_or(|conversation| conversation.unsaid() == 0)
     }
 
     /// Ends it.
     pub async fn part(self) {
-        self.conversation.part().await;
+        if let Some(conversation) = self.conversation {
+            conversation.part().await;
+        }
+        if let Some(parting) = self.parting {
+            // A panic in it ends the process.
+            let _ = parting.await;
+        }
     }
 
     /// Whether more is read: what waits is bounded, and then the peer waits.
@@ -81,6 +98,9 @@ impl Connection {
     fn keep(&mut self, heard: Heard) {
         if let Heard::End(closure) = heard {
             self.ended = Some(closure);
+            // The peer may wait for our answer to its Close, whatever else there is to do here.
+            let over = self.conversation.take();
+            self.parting = over.map(|conversation| tokio::spawn(conversation.part()));
         } else {
             self.waiting += size(&heard);
             self.heard.push_back(heard);
@@ -102,16 +122,17 @@ fn size(heard: &Heard) -> usize {
 pub async fn converse(connections: &mut [Option<Connection>]) {
     poll_fn(|cx| {
         let mut moved = false;
-        for connection in connections.iter_mut().flatten().filter(|one| one.ended.is_none()) {
-            let was_on_its_way = connection.is_on_its_way();
+        for connection in connections.iter_mut().flatten() {
             let listens = connection.listens();
+            let Some(conversation) = &mut connection.conversation else { continue };
+            let had_more_to_say = conversation.unsaid() > 0;
             // It keeps nothing between two polls.
-            let next = pin!(connection.conversation.next(listens)).poll(cx);
+            let next = pin!(conversation.next(listens)).poll(cx);
+            moved |= had_more_to_say && conversation.unsaid() == 0;
             if let Poll::Ready(Some(heard)) = next {
                 moved = true;
                 connection.keep(heard);
             }
-            moved |= !was_on_its_way && connection.is_on_its_way();
         }
         if moved { Poll::Ready(()) } else { Poll::Pending }
     })

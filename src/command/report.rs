@@ -9,7 +9,7 @@ use super::run::Opening;
 use crate::exit::{self, Closure, Exit, Outcome, code};
 use crate::failure::{Failure, TimeLimit};
 use crate::handshake::Refusal;
-use crate::record::{Record, Side};
+use crate::record::Record;
 use crate::session::{Interrupt, Output, Stats};
 use crate::ui::{Facts, Voice, WriteOut, closing_line, on_the_wire, refusal_line, signal_name};
 
@@ -123,7 +123,7 @@ impl End {
     /// Writes the last records.
     pub fn record(&self, output: &mut Output) {
         if let Some(outcome) = &self.outcome {
-            output.record(&close_record(outcome));
+            output.record(&outcome.closure.record(outcome.unsent.queued));
         }
         let kind = match (&self.failure, &self.outcome, self.exit) {
             (Some(failure), _, _) => failure.kind(),
@@ -139,22 +139,6 @@ impl End {
             output.record(&Record::Failure { kind, message: &message, exit_code });
         }
     }
-}
-
-fn close_record(outcome: &Outcome) -> Record<'_> {
-    let (closure, unsent) = (&outcome.closure, outcome.unsent.queued);
-    let clean = closure.is_clean();
-    let (from, close) = match (closure, closure.peers_close()) {
-        (_, Some(close)) => (Side::Peer, Some(close)),
-        (Closure::ByUs { sent, .. }, None) => (Side::Us, Some(sent)),
-        (Closure::Violated(_), None) => (Side::Us, None),
-        _ => (Side::Peer, None),
-    };
-    let (code, reason) = match close {
-        Some(close) => (close.number(), close.reason.as_str()),
-        None => (closure.close_code(), ""),
-    };
-    Record::Close { from, code, reason, clean, unsent }
 }
 
 /// The last words of a run.

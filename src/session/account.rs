@@ -1,6 +1,7 @@
 //! What became of a connection that was served: what passed, and how it ended. Every message and every
 //! piece of one goes through here, whatever is done with it, so that whoever looks at them looks here.
 
+use super::scribe::Scribe;
 use crate::exit::Closure;
 use crate::figures::Flow;
 use crate::output::encode::Piece;
@@ -17,16 +18,28 @@ pub struct Account {
     pub closure: Option<Closure>,
     /// Whether we ended it because others had to wait for it.
     pub fell_behind: bool,
+    /// Who writes it down.
+    pub scribe: Option<Scribe>,
 }
 
 impl Account {
     /// A message has passed, or a piece of one.
     pub fn passed(&mut self, from: Side, piece: Piece) {
+        if let Some(scribe) = &mut self.scribe {
+            scribe.message(from, piece);
+        }
         let flow = match from {
             Side::Peer => &mut self.received,
             Side::Us => &mut self.sent,
         };
         flow.messages += u64::from(piece.last);
         flow.bytes += piece.payload.len() as u64;
+    }
+
+    /// A Ping has come, and is answered.
+    pub fn pinged(&mut self, payload: &[u8]) {
+        if let Some(scribe) = &self.scribe {
+            scribe.ping(payload);
+        }
     }
 }

@@ -97,7 +97,9 @@ mod tests {
         }
         let ours = "{\"time\":\"T\",\"event\":\"message\",\"from\":\"us\",\"opcode\":\"text\",\"length\":4,\"text\":\"abcd\"}";
         let theirs = |rest: &str| {
-            format!("{{\"time\":\"T\",\"event\":\"message\",\"from\":\"peer\",\"opcode\":\"text\",{rest}}}")
+            format!(
+                "{{\"time\":\"T\",\"event\":\"message\",\"from\":\"peer\",\"opcode\":\"text\",{rest}}}"
+            )
         };
         let expected = [
             (ours.to_owned(), false),

@@ -68,6 +68,11 @@ impl Log {
         }
     }
 
+    /// Why it cannot be written, once; for an ordinary file.
+    pub fn take_failure(&mut self) -> Option<Failure> {
+        self.failed.take().map(|error| self.failure(error))
+    }
+
     /// Whether every record is written.
     pub fn is_written(&self) -> bool {
         match &self.way {
@@ -87,8 +92,8 @@ impl Log {
     /// # Errors
     /// It cannot be written, and will not be.
     pub async fn written(&mut self) -> Result<(), Failure> {
-        if let Some(error) = self.failed.take() {
-            return Err(self.failure(error));
+        if let Some(failure) = self.take_failure() {
+            return Err(failure);
         }
         match &mut self.way {
             Way::Slow(writer) => {
@@ -104,8 +109,8 @@ impl Log {
     /// # Errors
     /// It cannot be written.
     pub async fn drain(&mut self) -> Result<(), Failure> {
-        if let Some(error) = self.failed.take() {
-            return Err(self.failure(error));
+        if let Some(failure) = self.take_failure() {
+            return Err(failure);
         }
         match &mut self.way {
             Way::Slow(writer) => {

@@ -171,7 +171,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
                     }
                 }
                 Ok(Some((Event::Ping(payload), bytes))) => {
-                    outbox.control(opcode::PONG, &bytes[payload]);
+                    let payload = &bytes[payload];
+                    self.answers.account.pinged(payload);
+                    outbox.control(opcode::PONG, payload);
                 }
                 Ok(Some((Event::Close(close), _))) => {
                     self.closed_by_peer(close);

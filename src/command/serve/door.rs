@@ -13,7 +13,7 @@ use super::lines::Lines;
 use super::replay::{Client, Replay};
 use crate::failure::root_cause;
 use crate::net::{Reception, ServerSide};
-use crate::session::{Account, Conduct, Serving, Spare};
+use crate::session::{Account, Beginning, Chronicle, Conduct, Scribe, Serving, Spare};
 use crate::ui;
 use crate::wire::Role;
 
@@ -31,6 +31,10 @@ pub struct Door {
     pub replay: Option<Arc<Replay>>,
     /// What there is for clients that write before they read.
     pub spare: Spare,
+    /// Where what passes is written down.
+    pub chronicle: Option<Arc<Chronicle>>,
+    /// Where clients find us.
+    pub url: String,
     /// Whether there is a line for each of them.
     pub verbose: bool,
     /// Where that is said.
@@ -79,12 +83,24 @@ impl Door {
         if let Some(replay) = &self.replay {
             return replay.enter(Client { address, side: client.empty_handed(), ended: end });
         }
-        let ServerSide { stream, early, deflate, subprotocol, path, place, given: answers } =
+        let ServerSide { stream, early, deflate, subprotocol, path, place, given: mut answers } =
             client;
+        answers.account.scribe = self.scribe(&path, subprotocol.as_deref());
         let serving = Serving { role: Role::Server, deflate, spare: &self.spare, answers };
-        let account = serving.run(stream, &early, ended).await;
+        let mut account = serving.run(stream, &early, ended).await;
         drop(place);
+        if let Some(scribe) = account.scribe.take() {
+            scribe.end(account.closure.as_ref());
+        }
         self.tell_end(address, &path, subprotocol.as_deref(), &account);
+    }
+
+    /// Who writes down what passes on a connection, if anybody does.
+    fn scribe(&self, path: &str, subprotocol: Option<&str>) -> Option<Scribe> {
+        let url = format!("{}{path}", self.url);
+        let address = self.url.rsplit('/').next().unwrap_or_default();
+        let beginning = Beginning { url: &url, subprotocol, address };
+        Some(self.chronicle.as_ref()?.begin(beginning))
     }
 
     fn tell_end(
@@ -94,7 +110,7 @@ impl Door {
         subprotocol: Option<&str>,
         account: &Account,
     ) {
-        let Account { received, sent, closure, fell_behind } = account;
+        let Account { received, sent, closure, fell_behind, .. } = account;
         if *fell_behind {
             self.lines.say(&format!("wspipe: {address} {}", ui::behind(path)));
         }

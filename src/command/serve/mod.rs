@@ -8,6 +8,7 @@ mod plan;
 mod replay;
 mod secure;
 
+use std::future::pending;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -25,7 +26,7 @@ use crate::exit::{Exit, code};
 use crate::failure::Failure;
 use crate::handshake::Location;
 use crate::net;
-use crate::session::{self, Interrupt, Interrupts, MAX_HELD, Spare};
+use crate::session::{self, Chronicle, Interrupt, Interrupts, MAX_HELD, Spare};
 use child::Child;
 use door::Door;
 use lines::Lines;
@@ -63,25 +64,33 @@ pub async fn serve(arguments: ServeArgs) -> Result<Exit, Failure> {
         conduct: plan.conduct,
         spare: Spare::new(MAX_HELD as usize),
         replay: None,
+        chronicle: plan.chronicle.map(Arc::new),
+        url: url.clone(),
         verbose: plan.verbose,
         lines: Lines::start(),
     };
     door.reception.tls = tls;
     let lines = door.lines.clone();
-    let replay = plan.replay.map(|mut replay| {
-        replay.said_by(lines.clone());
-        Arc::new(replay)
-    });
+    let has_command = !plan.command.is_empty();
+    let replay =
+        plan.replay.map(|replay| Arc::new(replay.told(lines.clone(), plan.verbose, has_command)));
     door.replay.clone_from(&replay);
     let (end, ended) = watch::channel(());
+    let chronicle = door.chronicle.clone();
     let receiving = tokio::spawn(Arc::new(door).receive_all(listener, ended));
     let authority_file = authority.as_ref().map(secure::Authority::path);
-    let exit = match Child::of(&plan.command) {
-        Some(child) => child.run(&url, authority_file, &mut interrupts).await,
-        None => match announce(&url, authority_file) {
-            Ok(()) => Ok(wait(&mut interrupts).await),
-            Err(failure) => Err(failure),
-        },
+    let running = async {
+        match Child::of(&plan.command) {
+            Some(child) => child.run(&url, authority_file, &mut interrupts).await,
+            None => {
+                announce(&url, authority_file)?;
+                Ok(wait(&mut interrupts).await)
+            }
+        }
+    };
+    let exit = tokio::select! {
+        exit = running => exit,
+        failure = unwritten(chronicle.as_deref()) => Err(failure),
     };
     // Clients hear of it; one that does not listen is not waited for.
     receiving.abort();
@@ -104,6 +113,14 @@ async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), Failure> {
         .local_addr()
         .map_err(|error| Failure::Bind { address: address.to_owned(), error })?;
     Ok((listener, bound))
+}
+
+/// Why what passes cannot be written down any more, if it comes to that.
+async fn unwritten(chronicle: Option<&Chronicle>) -> Failure {
+    match chronicle {
+        Some(chronicle) => chronicle.failed().await,
+        None => pending().await,
+    }
 }
 
 /// Prints what a client needs to know, a line each.

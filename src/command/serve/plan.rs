@@ -1,15 +1,17 @@
 //! From the flags of `serve` to what it does.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::replay::Replay;
 use crate::cli::ServeArgs;
+use crate::command::file::open_private;
 use crate::command::request::header_lines;
 use crate::failure::Failure;
 use crate::handshake::Terms;
 use crate::net::{Places, Reception};
-use crate::session::{Conduct, Farewell, Hub, Leave, Manner};
+use crate::output::Destination;
+use crate::session::{Chronicle, Conduct, Farewell, Hub, Leave, Log, Manner};
 use crate::wire::Close;
 use crate::wire::close::{ABNORMAL, NO_CODE};
 
@@ -23,6 +25,8 @@ pub struct Plan {
     pub conduct: Conduct,
     /// The recording that is played in their place.
     pub replay: Option<Replay>,
+    /// Where what passes is written down.
+    pub chronicle: Option<Chronicle>,
     /// How TLS is spoken, if it is.
     pub tls: Option<Tls>,
     /// Whether there is a line for each connection.
@@ -45,8 +49,7 @@ pub enum Tls {
 /// What cannot be.
 pub fn plan(arguments: ServeArgs) -> Result<Plan, Failure> {
     let headers = header_lines("-H", &arguments.headers)?;
-    let (has_command, verbose) = (!arguments.command.is_empty(), arguments.verbose);
-    let replay = |file: &PathBuf| Replay::of(file, arguments.speed, has_command, verbose);
+    let replay = |file: &PathBuf| Replay::of(file, &arguments.vars, arguments.speed);
     let replay = arguments.replay.as_ref().map(replay).transpose()?;
     let mut subprotocols = arguments.subprotocols;
     if let (Some(replay), true) = (&replay, subprotocols.is_empty()) {
@@ -82,10 +85,24 @@ pub fn plan(arguments: ServeArgs) -> Result<Plan, Failure> {
         reception: Reception { terms, places, delay, tls: None },
         conduct: Conduct { manner, delay, leave },
         replay,
+        chronicle: arguments.record.as_deref().map(chronicle).transpose()?,
         tls,
-        verbose,
+        verbose: arguments.verbose,
         command: arguments.command,
     })
+}
+
+/// Opens the file in which what passes is written down.
+fn chronicle(path: &Path) -> Result<Chronicle, Failure> {
+    match open_private("--record", path, "-v shows what becomes of each connection")? {
+        (name, Destination::Opened(file)) if file.metadata().is_ok_and(|data| data.is_file()) => {
+            Ok(Chronicle::new(Log::new(name, Destination::Opened(file))))
+        }
+        (name, _) => Err(Failure::usage(
+            format!("--record {name}: it is no ordinary file, and all clients would wait for it"),
+            "name a file; wspipe listen --record takes a FIFO",
+        )),
+    }
 }
 
 /// How a connection is closed that is closed with this code.

@@ -58,13 +58,8 @@ impl Replay {
     ///
     /// # Errors
     /// It cannot be read or played.
-    pub fn of(
-        file: &Path,
-        speed: Speed,
-        has_command: bool,
-        verbose: bool,
-    ) -> Result<Replay, Failure> {
-        let reading = Reading { vars: &[], has_url: true };
+    pub fn of(file: &Path, vars: &[(String, String)], speed: Speed) -> Result<Replay, Failure> {
+        let reading = Reading { vars, has_url: true };
         let (file, (scenario, parts)) = read(file, &reading, |scenario| {
             let parts = parts(&scenario)?;
             Ok((scenario, parts))
@@ -77,8 +72,8 @@ impl Replay {
             values: scenario.values,
             parts,
             speed,
-            has_command,
-            verbose,
+            has_command: false,
+            verbose: false,
             lines: Lines::default(),
             waiting: Mutex::new(None),
             performances: AtomicUsize::new(0),
@@ -86,9 +81,10 @@ impl Replay {
         })
     }
 
-    /// Has it say there where clients depart.
-    pub fn said_by(&mut self, lines: Lines) {
-        self.lines = lines;
+    /// Has it say there where clients depart, and with `verbose` when they come and go. The clients of a
+    /// command end with it.
+    pub fn told(self, lines: Lines, verbose: bool, has_command: bool) -> Replay {
+        Replay { lines, verbose, has_command, ..self }
     }
 
     /// The subprotocols that were spoken.
