@@ -126,7 +126,7 @@ fn a_step_that_fails_says_what_came_in_its_place_and_what_else() {
   ok     line 1: open (T)
   FAILED line 1: expect json {"a":[1,3]} (T)
          came: text "{"a":[1,2]}"
-           …
+           {
              "a": [
                1
          -     3

@@ -310,7 +310,7 @@ mod tests {
         let cases: [(&[&str], &str); 28] = [
             (&["ws://h/"], "wspipe connect ws://h/"),
             (&["-n", "1", "echo:"], "wspipe send echo: TEXT"),
-            (&["conect", "ws://h/"], "a similar subcommand exists: 'connect'"),
+            (&["conect", "ws://h/"], "similar subcommands exist: 'check', 'connect'"),
             (&["send", "-n", "1k", "echo:"], "a number of messages"),
             (&["serve", "true"], "put -- before a command"),
             (&["connect"], "<URL>"),

@@ -79,6 +79,11 @@ impl Connection {
         self.conversation.as_ref().is_none_or(|conversation| conversation.unsaid() == 0)
     }
 
+    /// Whether all that was said has been handed to the system.
+    pub fn is_said(&self) -> bool {
+        self.conversation.as_ref().is_none_or(Conversation::is_said)
+    }
+
     /// Ends it.
     pub async fn part(self) {
         if let Some(conversation) = self.conversation {
@@ -118,17 +123,17 @@ fn size(heard: &Heard) -> usize {
 }
 
 /// Lets all connections speak and listen until something has moved on one of them that others wait for:
-/// something came, or all that was said is on its way.
+/// something came, or all that was said is on its way, or out.
 pub async fn converse(connections: &mut [Option<Connection>]) {
     poll_fn(|cx| {
         let mut moved = false;
         for connection in connections.iter_mut().flatten() {
             let listens = connection.listens();
             let Some(conversation) = &mut connection.conversation else { continue };
-            let had_more_to_say = conversation.unsaid() > 0;
+            let before = (conversation.unsaid() == 0, conversation.is_said());
             // It keeps nothing between two polls.
             let next = pin!(conversation.next(listens)).poll(cx);
-            moved |= had_more_to_say && conversation.unsaid() == 0;
+            moved |= before != (conversation.unsaid() == 0, conversation.is_said());
             if let Poll::Ready(Some(heard)) = next {
                 moved = true;
                 connection.keep(heard);

@@ -222,16 +222,15 @@ impl Play<'_> {
             _ = stopped.wait_for(Option::is_some) => return Err(Trouble::Stopped),
         };
         match (opened, opening.status) {
-            (Ok(opened), None) => {
+            (Ok(opened), refused) => {
                 let net::Opened { stream, early, accepted } = opened;
                 let deflate = accepted.deflate.as_ref();
                 let conversation =
                     Conversation::new(stream, &early, Role::Client, way.max_message, deflate);
                 self.connections[conn] = Some(Connection::new(conversation));
-                Ok(())
-            }
-            (Ok(_), Some(status)) => {
-                Err(unmet([format!("the upgrade was accepted, not refused with {status}")]))
+                let accepted =
+                    |status| format!("the upgrade was accepted, not refused with {status}");
+                refused.map_or(Ok(()), |status| Err(unmet([accepted(status)])))
             }
             (Err(Failure::Refused(refusal)), Some(status)) => {
                 let got = refusal.status.as_u16();

@@ -221,6 +221,7 @@ impl Performance {
                 self.while_not(conn, |connection| connection.ended.is_some(), Some(patience)).await
             }
             _ => {
+                self.while_not(conn, Connection::is_said, None).await?;
                 self.connections[conn] = None;
                 Ok(())
             }
