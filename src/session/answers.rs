@@ -58,7 +58,7 @@ pub struct Leave {
 pub enum Farewell {
     /// By a Close.
     Close(Close),
-    /// By dropping it, as if we had crashed.
+    /// By ending it without one, as if we had crashed.
     Drop,
 }
 

@@ -57,8 +57,6 @@ enum Stage {
     Owing(Close),
     /// It is over, but for what is on its way.
     Over,
-    /// The same, and then the connection is dropped without a word.
-    Dropping,
     /// The connection is gone.
     Gone,
 }
@@ -95,7 +93,7 @@ impl Serving<'_> {
         served.answers.member = None;
         served.held.give_back();
         let Served { mut link, answers, stage, .. } = served;
-        if stage != Stage::Gone && flush(&mut link).await && stage != Stage::Dropping {
+        if stage != Stage::Gone {
             part(&mut link).await;
         }
         answers.account
@@ -115,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
                 rounds += 1;
             }
             self.speak();
-            if matches!(self.stage, Stage::Over | Stage::Dropping | Stage::Gone) {
+            if matches!(self.stage, Stage::Over | Stage::Gone) {
                 return;
             }
             if self.link.outbox.is_empty() && self.answers.bytes() == 0 {
@@ -168,6 +166,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
                     if self.stage == Stage::Open {
                         self.answers.answer(piece, outbox);
                         self.part_if_due();
+                        if self.stage == Stage::Parting {
+                            // What is next may be the peer's Close, and ours may be due before.
+                            return true;
+                        }
                     }
                 }
                 Ok(Some((Event::Ping(payload), bytes))) => {
@@ -202,7 +204,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
                 self.answers.member = None;
                 self.stage = Stage::Awaiting(close, Instant::now() + PATIENCE);
             }
-            Some(Farewell::Drop) => self.stage = Stage::Dropping,
+            // The end of the stream, and no reset: the answers before it are to arrive.
+            Some(Farewell::Drop) => self.stage = Stage::Over,
             None => {}
         }
         if let Stage::Owing(close) = &self.stage
@@ -323,18 +326,13 @@ async fn until(alarm: Option<Instant>) {
     }
 }
 
-/// Sends what is left, as long as it is taken; whether all of it was.
-async fn flush<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) -> bool {
+/// Sends what is left, as long as it is taken, and parts.
+async fn part<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) {
     while !link.outbox.is_empty() && !link.write_failed() {
         if tokio::time::timeout(PATIENCE, link.moved(false)).await.is_err() {
-            return false;
+            return;
         }
     }
-    true
-}
-
-/// Ends the connection in good order.
-async fn part<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) {
     let part = async {
         link.shut_down().await;
         // Closing with unread bytes would reset the connection before our Close is read.
