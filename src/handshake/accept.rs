@@ -72,11 +72,11 @@ impl Terms {
         for line in lines {
             match line {
                 HeaderLine::Set(name, _) if OURS.contains(&name) => {
-                    return Err(format!("{name} is not yours to set"));
+                    return Err(format!("-H cannot set {name}, which the handshake needs"));
                 }
                 HeaderLine::Set(name, value) => drop(headers.append(name, value)),
                 HeaderLine::Remove(name) => {
-                    return Err(format!("there is no {name} to take away"));
+                    return Err(format!("-H {name}: there is nothing to take away"));
                 }
             }
         }
