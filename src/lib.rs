@@ -34,6 +34,10 @@
 //! by name, and other devices have a thread each. The prompt has one that edits lines (`ui::prompt`) and
 //! one that shows above them what comes (`ui::console`).
 //!
+//! The server for tests (`command::serve`) receives each client in a task of its own (`net::Reception`) and
+//! serves it in one loop (`session::Serving`); what it says is chosen in one place (`session::Manner`), and
+//! whatever passes is told to one (`session::Account`).
+//!
 //! A departure from the design: control frames and the closing handshake are the adapter's own work
 //! too, with no tungstenite on top of it. The decoder must judge each of them anyway (tungstenite
 //! refuses the valid code 1014 and answers some broken Closes with nothing), and one queue with one

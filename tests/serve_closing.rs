@@ -60,11 +60,26 @@ fn after_so_many_messages_are_answered_it_closes_and_hears_no_more() {
 }
 
 #[test]
+fn it_closes_before_it_hears_that_the_client_does() {
+    for (code, last) in [("1006", &b""[..]), ("1012", b"\x88\x02\x03\xf4")] {
+        let (server, url) = serve(&["--close", code, "--close-after", "2"]);
+        let mut client = Client::open(&url);
+        // All of it is there at once.
+        let close = masked(0x80 | CLOSE, b"\x03\xe8");
+        client.send([says("a"), says("b"), says("c"), close].concat());
+        assert_eq!(client.rest(), [b"\x81\x01a\x81\x01b", last].concat(), "{code}");
+        end(server, &url);
+    }
+}
+
+#[test]
 fn a_dropped_connection_has_had_its_answers_and_no_close() {
     let (server, url) = serve(&["--close", "1006", "--close-after", "2", "--delay", "50ms"]);
     let mut client = Client::open(&url);
     client.send([says("a"), says("b")].concat());
     client.expect(TEXT, b"a");
+    // More comes than it will ever read.
+    client.send(says("c").repeat(100_000));
     client.expect(TEXT, b"b");
     assert_eq!(client.rest(), b"");
     end(server, &url);

@@ -44,6 +44,9 @@ pub struct Terms {
     pub headers: HeaderMap,
 }
 
+/// The answer to a client that is not let in.
+pub type Rejection = Box<Response<String>>;
+
 /// What a client gets that is let in.
 #[derive(Debug)]
 pub struct Admission {
@@ -69,11 +72,11 @@ impl Terms {
         for line in lines {
             match line {
                 HeaderLine::Set(name, _) if OURS.contains(&name) => {
-                    return Err(format!("{name} is not yours to set"));
+                    return Err(format!("-H cannot set {name}, which the handshake needs"));
                 }
                 HeaderLine::Set(name, value) => drop(headers.append(name, value)),
                 HeaderLine::Remove(name) => {
-                    return Err(format!("there is no {name} to take away"));
+                    return Err(format!("-H {name}: there is nothing to take away"));
                 }
             }
         }
@@ -90,7 +93,7 @@ impl Terms {
     ///
     /// # Errors
     /// The answer to a client that is not let in.
-    pub fn judge<B>(&self, request: &HttpRequest<B>) -> Result<Admission, Response<String>> {
+    pub fn judge<B>(&self, request: &HttpRequest<B>) -> Result<Admission, Rejection> {
         if let Some(status) = self.refuse {
             return Err(refuse(status, "it refuses everybody", &self.headers));
         }
@@ -127,7 +130,7 @@ impl Terms {
     }
 
     /// The answer to a client that comes while there are as many as there may be.
-    pub fn full(&self, most: usize) -> Response<String> {
+    pub fn full(&self, most: usize) -> Rejection {
         let why = format!("it takes {most} at a time");
         let mut answer = refuse(StatusCode::SERVICE_UNAVAILABLE, &why, &self.headers);
         answer.headers_mut().entry(RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
@@ -143,11 +146,11 @@ pub fn status_in_words(status: StatusCode) -> String {
 
 /// The answer to a client that is not let in, with the headers that its status has to have (RFC 9110
 /// section 15).
-fn refuse(status: StatusCode, why: &str, headers: &HeaderMap) -> Response<String> {
+fn refuse(status: StatusCode, why: &str, headers: &HeaderMap) -> Rejection {
     let status_line = status_in_words(status);
     let body =
         format!("{status_line}: this is wspipe serve, a WebSocket server for tests: {why}\n");
-    let mut answer = Response::new(body);
+    let mut answer = Box::new(Response::new(body));
     *answer.status_mut() = status;
     let needed: &[(HeaderName, &str)] = match status {
         StatusCode::UNAUTHORIZED => &[(WWW_AUTHENTICATE, "Basic realm=\"wspipe serve\"")],
@@ -210,7 +213,8 @@ mod tests {
 
     #[test]
     fn a_refusal_has_the_headers_that_its_status_has_to_have() {
-        let cases: [(u16, &[&str], &[(&str, &str)]); 6] = [
+        type Headers = &'static [(&'static str, &'static str)];
+        let cases: [(u16, &[&str], Headers); 6] = [
             (401, &[], &[("www-authenticate", "Basic realm=\"wspipe serve\"")]),
             (401, &["WWW-Authenticate: Bearer"], &[("www-authenticate", "Bearer")]),
             (405, &[], &[("allow", "GET")]),

@@ -17,7 +17,7 @@ mod step;
 mod target;
 mod tls;
 
-pub use accept::{Admission, Terms, status_in_words};
+pub use accept::{Admission, Rejection, Terms, status_in_words};
 pub use certificate::{Certificate, public_key};
 pub use cookies::Jar;
 pub use deflate::{Offer, accept_offer};

@@ -20,7 +20,7 @@ use super::Stream;
 use super::stream::Asking;
 use super::upgrade::into_stream;
 use crate::failure::root_cause;
-use crate::handshake::{Admission, Terms, status_in_words};
+use crate::handshake::{Admission, Rejection, Terms, status_in_words};
 use crate::output::escape::one_line;
 use crate::wire::Deflate;
 
@@ -142,7 +142,7 @@ impl Reception {
                 }
                 Err(answer) => {
                     tell(&format!("{path} refused: {}", status_in_words(answer.status())));
-                    (answer, self.delay)
+                    (*answer, self.delay)
                 }
             };
             later(delay, answer)
@@ -171,7 +171,7 @@ impl Reception {
         request: &mut hyper::Request<Incoming>,
         path: &str,
         give: &impl Fn() -> T,
-    ) -> Result<(Response<String>, Let<T>), Response<String>> {
+    ) -> Result<(Response<String>, Let<T>), Rejection> {
         let mut admission = self.terms.judge(request)?;
         let place = match &self.places {
             None => None,

@@ -1,6 +1,7 @@
 //! One expectation, and whether what came is what it says.
 
-use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 
 use regex::bytes::Regex;
 
@@ -18,6 +19,8 @@ const SHOWN: usize = 200;
 /// Bytes around a difference that are shown, and how many of them before it.
 const BYTES: usize = 24;
 const BEFORE: usize = 8;
+/// Filters, and regular expressions, that are kept.
+const RECENTLY: usize = 16;
 
 /// What kind of thing is awaited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,11 +95,50 @@ enum Wrong {
 
 /// A regular expression, with names in it.
 #[derive(Clone, Debug)]
-pub struct Pattern(Template, Option<Regex>);
+pub struct Pattern(Template);
 
 /// A jq filter, with names in it.
 #[derive(Clone, Debug)]
-pub struct Query(Template, Option<Filter>);
+pub struct Query(Template);
+
+thread_local! {
+    /// What was read last: a file may have thousands of filters, each of which takes 100 KiB.
+    static RECENT: RefCell<Recent> = RefCell::default();
+}
+
+/// Filters and regular expressions by how they are written, the latest last.
+#[derive(Default)]
+struct Recent {
+    regexes: VecDeque<(String, Regex)>,
+    filters: VecDeque<(String, Filter)>,
+}
+
+/// What a source stands for, which is read unless it was read lately.
+fn lately<T: Clone>(
+    recent: &mut VecDeque<(String, T)>,
+    source: &str,
+    read: impl FnOnce() -> Result<T, String>,
+) -> Result<T, String> {
+    if let Some((_, known)) = recent.iter().find(|(known, _)| known == source) {
+        return Ok(known.clone());
+    }
+    let new = read()?;
+    if recent.len() == RECENTLY {
+        recent.pop_front();
+    }
+    recent.push_back((source.to_owned(), new.clone()));
+    Ok(new)
+}
+
+fn regex(source: &str) -> Result<Regex, String> {
+    let read = || Regex::new(source).map_err(|error| last_line(&error.to_string()));
+    RECENT.with_borrow_mut(|recent| lately(&mut recent.regexes, source, read))
+}
+
+fn filter(source: &str) -> Result<Filter, String> {
+    let read = || Filter::parse(source, &[]).map_err(|fault| fault.to_string());
+    RECENT.with_borrow_mut(|recent| lately(&mut recent.filters, source, read))
+}
 
 impl Pattern {
     /// Reads it, as far as it can be read without what its names stand for.
@@ -104,10 +146,8 @@ impl Pattern {
     /// # Errors
     /// What is wrong.
     pub fn new(template: Template) -> Result<Pattern, String> {
-        let source = template.expand(&Values::default(), Style::Regex);
-        let regex = Regex::new(&source).map_err(|error| last_line(&error.to_string()))?;
-        let is_fixed = template.names().next().is_none();
-        Ok(Pattern(template, is_fixed.then_some(regex)))
+        regex(&template.expand(&Values::default(), Style::Regex))?;
+        Ok(Pattern(template))
     }
 
     /// How it is written.
@@ -117,12 +157,9 @@ impl Pattern {
 
     fn judge(&self, message: &[u8], values: &Values) -> Option<String> {
         let source = self.0.expand(values, Style::Regex);
-        let regex = match &self.1 {
-            Some(regex) => Cow::Borrowed(regex),
-            None => match Regex::new(&source) {
-                Ok(regex) => Cow::Owned(regex),
-                Err(error) => return Some(format!("regex: {}", last_line(&error.to_string()))),
-            },
+        let regex = match regex(&source) {
+            Ok(regex) => regex,
+            Err(why) => return Some(format!("regex: {why}")),
         };
         let matches = regex.is_match(message);
         (!matches).then(|| format!("regex {source:?} matches nothing in it"))
@@ -144,10 +181,8 @@ impl Query {
         let names: Vec<_> = template.names().collect();
         // A number may stand alone and between quotes.
         names.into_iter().for_each(|name| anything.set(name, "0".into()));
-        let source = template.expand(&anything, Style::Quoted);
-        let filter = Filter::parse(&source, &[]).map_err(|fault| fault.to_string())?;
-        let is_fixed = template.names().next().is_none();
-        Ok(Query(template, is_fixed.then_some(filter)))
+        filter(&template.expand(&anything, Style::Quoted))?;
+        Ok(Query(template))
     }
 
     /// How it is written.
@@ -157,13 +192,7 @@ impl Query {
 
     /// The last result on a message, as JSON.
     fn last(&self, message: &[u8], values: &Values) -> Result<Option<String>, String> {
-        let filter = match &self.1 {
-            Some(filter) => filter.clone(),
-            None => {
-                let source = self.0.expand(values, Style::Quoted);
-                Filter::parse(&source, &[]).map_err(|fault| fault.to_string())?
-            }
-        };
+        let filter = filter(&self.0.expand(values, Style::Quoted))?;
         filter.last(message, &[]).map_err(|failed| failed.to_string())
     }
 

@@ -58,7 +58,7 @@ pub struct Leave {
 pub enum Farewell {
     /// By a Close.
     Close(Close),
-    /// By dropping it, as if we had crashed.
+    /// By ending it without one, as if we had crashed.
     Drop,
 }
 
@@ -87,6 +87,8 @@ pub struct Answers<'a> {
     pub member: Option<Member>,
     /// The message for all that is coming.
     heard: Vec<u8>,
+    /// One that has come, and has no room in the log.
+    unposted: Option<(Kind, Bytes)>,
     begun: Option<Begun>,
     delayed: Delayed<Saying>,
     /// What has passed.
@@ -104,6 +106,7 @@ impl Conduct {
             conduct: self,
             member,
             heard: Vec::new(),
+            unposted: None,
             begun: None,
             delayed: Delayed::default(),
             account: Account::default(),
@@ -146,11 +149,24 @@ impl Answers<'_> {
     /// Two messages cannot be given to all piece by piece at once.
     fn gather(&mut self, piece: Piece) {
         self.heard.extend_from_slice(piece.payload);
-        if piece.last
-            && let Some(member) = &self.member
-        {
-            member.post(self.due_now(), piece.kind, mem::take(&mut self.heard).into());
+        if piece.last {
+            self.unposted = Some((piece.kind, mem::take(&mut self.heard).into()));
+            self.post();
         }
+    }
+
+    /// Gives a message to all, if there is room for it.
+    fn post(&mut self) {
+        if let Some(member) = self.member.as_ref().filter(|member| member.has_room())
+            && let Some((kind, payload)) = self.unposted.take()
+        {
+            member.post(self.due_now(), kind, payload);
+        }
+    }
+
+    /// Whether a further message can be answered. A peer that has none may be heard in any case.
+    pub fn can_answer(&self) -> bool {
+        self.unposted.is_none()
     }
 
     /// When an answer to what comes now is due.
@@ -178,6 +194,7 @@ impl Answers<'_> {
         if self.delayed.is_empty() && self.member.is_none() {
             return None;
         }
+        self.post();
         let now = Instant::now();
         for _ in 0..AT_ONCE {
             if !outbox.has_room() {

@@ -57,8 +57,6 @@ enum Stage {
     Owing(Close),
     /// It is over, but for what is on its way.
     Over,
-    /// The same, and then the connection is dropped without a word.
-    Dropping,
     /// The connection is gone.
     Gone,
 }
@@ -95,7 +93,7 @@ impl Serving<'_> {
         served.answers.member = None;
         served.held.give_back();
         let Served { mut link, answers, stage, .. } = served;
-        if stage != Stage::Gone && flush(&mut link).await && stage != Stage::Dropping {
+        if stage != Stage::Gone {
             part(&mut link).await;
         }
         answers.account
@@ -115,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
                 rounds += 1;
             }
             self.speak();
-            if matches!(self.stage, Stage::Over | Stage::Dropping | Stage::Gone) {
+            if matches!(self.stage, Stage::Over | Stage::Gone) {
                 return;
             }
             if self.link.outbox.is_empty() && self.answers.bytes() == 0 {
@@ -150,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
 
     fn may_hear(&self) -> bool {
         let hears = matches!(self.stage, Stage::Open | Stage::Parting | Stage::Awaiting(..));
-        hears && self.has_room() && self.answers.member.as_ref().is_none_or(Member::has_room)
+        hears && self.has_room() && self.answers.can_answer()
     }
 
     /// Takes what has arrived while there is room for answers, some of it at a time; whether there may be
@@ -168,6 +166,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
                     if self.stage == Stage::Open {
                         self.answers.answer(piece, outbox);
                         self.part_if_due();
+                        if self.stage == Stage::Parting {
+                            // What is next may be the peer's Close, and ours may be due before.
+                            return true;
+                        }
                     }
                 }
                 Ok(Some((Event::Ping(payload), bytes))) => {
@@ -204,7 +206,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
                 self.answers.member = None;
                 self.stage = Stage::Awaiting(close, Instant::now() + PATIENCE);
             }
-            Some(Farewell::Drop) => self.stage = Stage::Dropping,
+            // The end of the stream, and no reset: the answers before it are to arrive.
+            Some(Farewell::Drop) => self.stage = Stage::Over,
             None => {}
         }
         if let Stage::Owing(close) = &self.stage
@@ -325,18 +328,13 @@ async fn until(alarm: Option<Instant>) {
     }
 }
 
-/// Sends what is left, as long as it is taken; whether all of it was.
-async fn flush<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) -> bool {
+/// Sends what is left, as long as it is taken, and parts.
+async fn part<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) {
     while !link.outbox.is_empty() && !link.write_failed() {
         if tokio::time::timeout(PATIENCE, link.moved(false)).await.is_err() {
-            return false;
+            return;
         }
     }
-    true
-}
-
-/// Ends the connection in good order.
-async fn part<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) {
     let part = async {
         link.shut_down().await;
         // Closing with unread bytes would reset the connection before our Close is read.
@@ -345,4 +343,73 @@ async fn part<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) {
         }
     };
     let _ = tokio::time::timeout(PARTING, part).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::DuplexStream;
+
+    use super::*;
+    use crate::session::{Conduct, Conversation, Heard, Hub, Leave, Manner};
+    use crate::wire::Kind;
+
+    /// What a client hears, in short, over a pipe of eight bytes: it says something short and something long,
+    /// pings, and closes. Pongs come when they come.
+    fn heard(conduct: &Conduct) -> Vec<String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut heard = runtime.block_on(async {
+            let (ours, theirs) = tokio::io::duplex(8);
+            let (spare, answers) = (Spare::default(), conduct.enter());
+            let serving = Serving { role: Role::Server, deflate: None, spare: &spare, answers };
+            let early = Bytes::new();
+            let served = serving.run(ours, &early, pending());
+            let client = Conversation::new(theirs, &early, Role::Client, None, None);
+            let both = async { tokio::join!(served, converse(client)).1 };
+            tokio::time::timeout(Duration::from_secs(60), both).await.unwrap()
+        });
+        let before = heard.len();
+        heard.retain(|heard| heard != "pong");
+        assert_eq!(before - heard.len(), usize::from(conduct.leave.is_none()), "{heard:?}");
+        heard
+    }
+
+    async fn converse(mut client: Conversation<DuplexStream>) -> Vec<String> {
+        client.say(Kind::Text, "short".into());
+        client.say(Kind::Binary, vec![7; 100_000].into());
+        client.ping(b"?".to_vec());
+        client.close(Close::new(4000, "bye"));
+        let mut heard = Vec::new();
+        loop {
+            heard.push(match client.next(true).await.unwrap() {
+                Heard::Message(kind, payload) => format!("{} {}", kind.name(), payload.len()),
+                Heard::Pong(_) => "pong".into(),
+                Heard::End(Closure::ByUs { answer: Answer::Close(close), .. }) => {
+                    heard.push(close.number().to_string());
+                    break;
+                }
+                other => panic!("{other:?}"),
+            });
+        }
+        client.part().await;
+        heard
+    }
+
+    #[test]
+    fn each_manner_answers_in_order_whatever_the_pipe() {
+        let leave = Leave { after: 1, farewell: Farewell::Close(Close::new(1012, "")) };
+        let hub = || Manner::Broadcast(Hub::default());
+        let later = Duration::from_millis(20);
+        let all = &["text 5", "binary 100000", "4000"][..];
+        let cases = [
+            ("echo", Manner::Echo, Duration::ZERO, None, all),
+            ("broadcast", hub(), Duration::ZERO, None, all),
+            ("sink", Manner::Sink, Duration::ZERO, None, &["4000"]),
+            ("a late echo", Manner::Echo, later, None, all),
+            ("a late broadcast", hub(), later, None, all),
+            ("an end", Manner::Echo, Duration::ZERO, Some(leave), &["text 5", "1012"]),
+        ];
+        for (case, manner, delay, leave, expected) in cases {
+            assert_eq!(heard(&Conduct { manner, delay, leave }), expected, "{case}");
+        }
+    }
 }

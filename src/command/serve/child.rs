@@ -47,7 +47,7 @@ impl<'a> Child<'a> {
         command.args(self.arguments).env("WSPIPE_URL", url);
         if let Some(file) = authority {
             command.env("WSPIPE_CACERT", file);
-            if env::var_os(NODE).is_none() {
+            if env::var_os(NODE).is_none_or(|file| file.is_empty()) {
                 command.env(NODE, file);
             }
         }
