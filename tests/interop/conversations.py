@@ -7,6 +7,7 @@ Each server chooses its behaviour by path:
 /ping              sends a Ping; once its Pong is here, the text "pong received: PAYLOAD"
 /fragments         sends one text message in two fragments, the second once a Ping in between is answered
 /close/CODE/REASON sends the text "bye" and closes
+/desk/ERROR        answers login, add and bye in JSON, adds wrong by ERROR, and sends binary messages back from end to start
 /client-close/NAME prints NAME and the code and reason that the client closed with, as a line of JSON
 /refuse            answers 401 with a header and a body
 /push/N            sends the texts 0 to N-1 and closes; /push never stops

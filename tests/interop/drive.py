@@ -1,13 +1,14 @@
 """Runs wspipe against programs that others wrote, and checks stdout, stderr and exit code of every run.
 
 Started by `run`, which installs them. The cases stand in `conversations`, by server, in `deflate`, by what is offered, in
-`double`, by what `wspipe serve` stands in for, and in `flags`, by flag.
+`double`, by what `wspipe serve` stands in for, in `chain`, from a recording to its replay, and in `flags`, by flag.
 """
 
 import signal
 import sys
 
 import cases
+import chain
 import conversations
 import deflate
 import double
@@ -39,6 +40,7 @@ def main(words):
     outcomes = [report(outcome) for outcome in conversations.outcomes(wanted)]
     outcomes += [report(outcome) for outcome in deflate.outcomes(wanted)]
     outcomes += [report(outcome) for outcome in double.outcomes(wanted)]
+    outcomes += [report(outcome) for outcome in chain.outcomes(wanted)]
     rows = [(case, report(outcome)) for case, outcome in cases.outcomes(flags.CASES, wanted)]
     outcomes += [outcome for _, outcome in rows]
     if not outcomes:

@@ -24,6 +24,17 @@ function close(ws, code, reason) {
   ws.close(Number(code), reason);
 }
 
+// A service that adds wrong by `error`.
+function desk(ws, error) {
+  ws.on('message', (data, isBinary) => {
+    if (isBinary) return ws.send(Buffer.from(data).reverse());
+    const { op, user, a, b } = JSON.parse(data);
+    if (op === 'login') ws.send(JSON.stringify({ welcome: user }));
+    if (op === 'add') ws.send(JSON.stringify({ sum: a + b + Number(error) }));
+    if (op === 'bye') ws.close(4000, 'goodbye');
+  });
+}
+
 function clientClose(ws, name) {
   ws.on('message', () => {});
   ws.on('close', (code, reason) => say({ [name]: { code, reason: reason.toString() } }));
@@ -90,6 +101,7 @@ function route(ws, request) {
     case 'ping': return ping(ws);
     case 'fragments': return fragments(ws);
     case 'close': return close(ws, ...rest);
+    case 'desk': return desk(ws, ...rest);
     case 'client-close': return clientClose(ws, ...rest);
     case 'push': return push(ws, ...rest);
     case 'headers': return headers(ws, request);

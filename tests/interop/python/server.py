@@ -41,6 +41,21 @@ async def close(ws, code, reason):
     await ws.close(int(code), reason)
 
 
+async def desk(ws, error):
+    """A service that adds wrong by `error`."""
+    async for message in ws:
+        if isinstance(message, bytes):
+            await ws.send(message[::-1])
+            continue
+        said = json.loads(message)
+        if said["op"] == "login":
+            await ws.send(json.dumps({"welcome": said["user"]}, ensure_ascii=False, separators=(",", ":")))
+        elif said["op"] == "add":
+            await ws.send(json.dumps({"sum": said["a"] + said["b"] + int(error)}, separators=(",", ":")))
+        else:
+            await ws.close(4000, "goodbye")
+
+
 async def client_close(ws, name):
     await ws.wait_closed()
     say({name: {"code": ws.close_code, "reason": ws.close_reason}})
@@ -74,6 +89,7 @@ ROUTES = {
     "ping": ping,
     "fragments": fragments,
     "close": close,
+    "desk": desk,
     "client-close": client_close,
     "push": push,
     "headers": headers,
