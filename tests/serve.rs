@@ -53,15 +53,16 @@ fn a_close_of_the_client_is_answered_with_its_code() {
 
 #[test]
 fn clients_see_going_away_when_the_server_ends() {
-    let (server, url) = serve(&[]);
-    let client = run(["connect", &url]).stdin_held().start();
-    let mut client = client;
-    client.write("hello\n");
-    client.wait_for_stdout("hello\n");
-    server.signal(Signal::INT);
-    server.output().check(ends(0).printing(format!("{url}\n")));
-    let output = client.output();
-    output.check(ends(101).printing("hello\n").saying(&["closed by peer: 1001 going away"]));
+    for (signal, wanted) in [(Signal::INT, ends(0)), (Signal::TERM, dies_by(15))] {
+        let (server, url) = serve(&[]);
+        let mut client = run(["connect", &url]).stdin_held().start();
+        client.write("hello\n");
+        client.wait_for_stdout("hello\n");
+        server.signal(signal);
+        server.output().check(wanted.printing(format!("{url}\n")));
+        let output = client.output();
+        output.check(ends(101).printing("hello\n").saying(&["closed by peer: 1001 going away"]));
+    }
 }
 
 #[test]

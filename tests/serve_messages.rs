@@ -126,7 +126,7 @@ fn a_client_that_reads_nothing_stops_nobody_and_is_closed_with_1013() {
     assert!(rest.windows(close.len()).any(|window| window == close), "{} bytes", rest.len());
     assert!(server.peak_memory() < 64 << 20, "{}", server.peak_memory());
     server.signal(Signal::INT);
-    let said = ["wspipe: 127.0.0.1:", "read nothing for a second", "1013"];
+    let said = ["wspipe: 127.0.0.1:", "read nothing for two seconds", "1013"];
     server.output().check(ends(0).printing(format!("{url}\n")).saying(&said));
 }
 

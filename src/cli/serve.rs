@@ -33,8 +33,8 @@ pub struct ServeArgs {
     /// Send every message to every client, to the one that sent it too
     ///
     /// All get the same messages in the same order, from their opening on. The others wait for a client
-    /// that reads slowly, but not for one that reads nothing for a second while 8 MiB wait: it is closed
-    /// with 1013, and a line on stderr says so. A message may have 64 MiB. Example: wspipe serve
+    /// that reads slowly, but not for one that reads nothing for two seconds while 8 MiB wait: it is
+    /// closed with 1013, and a line on stderr says so. A message may have 64 MiB. Example: wspipe serve
     /// --broadcast 9000
     #[arg(long, help_heading = "Messages", conflicts_with = "sink")]
     pub broadcast: bool,

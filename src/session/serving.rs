@@ -24,8 +24,8 @@ use crate::wire::{Close, Deflate, Event, Role, Violation, opcode};
 
 /// After how long without a byte moved the peer is taken for one that writes before it reads.
 const STUCK: Duration = Duration::from_millis(100);
-/// How long others wait for a peer that takes nothing.
-const BEHIND: Duration = Duration::from_secs(1);
+/// How long others wait for a peer that takes nothing: longer than a busy machine lets one wait that reads.
+const BEHIND: Duration = Duration::from_secs(2);
 /// How long what is left may wait to be taken when a conversation is over, and the peer's Close to come.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of answers that wait for their time.

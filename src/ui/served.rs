@@ -48,7 +48,7 @@ fn ended(closure: Option<&Closure>) -> String {
 
 /// A client for which others had to wait.
 pub fn behind(path: &str) -> String {
-    format!("{path}: it read nothing for a second while others waited; closed with 1013")
+    format!("{path}: it read nothing for two seconds while others waited; closed with 1013")
 }
 
 #[cfg(test)]
