@@ -115,6 +115,11 @@ impl Pattern {
         self.0.source()
     }
 
+    /// The same, with its names apart.
+    pub(super) fn template(&self) -> &Template {
+        &self.0
+    }
+
     fn judge(&self, message: &[u8], values: &Values) -> Option<String> {
         let source = self.0.expand(values, Style::Regex);
         let regex = match &self.1 {
@@ -153,6 +158,11 @@ impl Query {
     /// How it is written.
     pub fn source(&self) -> String {
         self.0.source()
+    }
+
+    /// The same, with its names apart.
+    pub(super) fn template(&self) -> &Template {
+        &self.0
     }
 
     /// The last result on a message, as JSON.

@@ -5,6 +5,7 @@
 mod describe;
 mod expectation;
 mod fields;
+mod k6;
 mod parse;
 mod report;
 mod shape;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use describe::took;
 pub use expectation::{Came, Expectation, Judged, ended};
 pub use fields::Mistake;
+pub use k6::Untranslated;
 pub use parse::{Given, parse};
 pub use report::{Explanation, Played, StepDone, StepEnd, Tally};
 pub use template::{JsonTemplate, Style, Template, Values, is_variable};

@@ -1,7 +1,7 @@
 """Runs wspipe against programs that others wrote, and checks stdout, stderr and exit code of every run.
 
-Started by `run`, which installs them. The cases stand in `conversations`, by server, in `deflate`, by what is offered, and
-in `flags`, by flag.
+Started by `run`, which installs them. The cases stand in `conversations`, by server, in `deflate`, by what is offered, in `k6`,
+by scenario, and in `flags`, by flag.
 """
 
 import signal
@@ -11,6 +11,7 @@ import cases
 import conversations
 import deflate
 import flags
+import k6
 
 
 def report(outcome):
@@ -37,6 +38,7 @@ def main(words):
 
     outcomes = [report(outcome) for outcome in conversations.outcomes(wanted)]
     outcomes += [report(outcome) for outcome in deflate.outcomes(wanted)]
+    outcomes += [report(outcome) for outcome in k6.outcomes(wanted)]
     rows = [(case, report(outcome)) for case, outcome in cases.outcomes(flags.CASES, wanted)]
     outcomes += [outcome for _, outcome in rows]
     if not outcomes:

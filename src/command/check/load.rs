@@ -19,6 +19,15 @@ pub struct Loaded {
     pub scenario: Scenario,
 }
 
+/// What the variables of the environment are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surroundings {
+    /// Ours.
+    Ours,
+    /// Those of a later time: every variable may be there.
+    Later,
+}
+
 /// Reads all files.
 ///
 /// # Errors
@@ -27,10 +36,14 @@ pub fn load(
     files: &[PathBuf],
     vars: &[(String, String)],
     has_url: bool,
+    surroundings: Surroundings,
 ) -> Result<Vec<Loaded>, Failure> {
     let mut values = Values::default();
     vars.iter().for_each(|(name, text)| values.set_text(name, text));
-    let environment = |name: &str| env::var(name).ok();
+    let environment = |name: &str| match surroundings {
+        Surroundings::Ours => env::var(name).ok(),
+        Surroundings::Later => Some(String::new()),
+    };
     let given = Given { values: &values, environment: &environment, has_url };
     let mut loaded = Vec::new();
     let mut wrong = Vec::new();

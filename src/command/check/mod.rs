@@ -1,5 +1,6 @@
 //! `check`: scenarios are read, played against servers, and told of.
 
+mod export;
 mod line;
 mod load;
 mod play;
@@ -27,7 +28,8 @@ use crate::scenario::{Played, Scenario, StepDone, StepEnd};
 use crate::session::{Interrupt, Interrupts};
 use crate::ui::{Lines, Tap, Telling, Voice};
 use crate::wire::Close;
-use load::{Loaded, load};
+use export::export;
+use load::{Loaded, Surroundings, load};
 use play::{Verdict, Way, play};
 use tell::{Sender, Teller, Told};
 
@@ -37,8 +39,11 @@ use tell::{Sender, Teller, Told};
 /// The command line or a file cannot be obeyed; nothing has been sent then. Or the report cannot be
 /// written.
 pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result<Exit, Failure> {
+    if let Some(format) = arguments.export {
+        return export(format, &arguments);
+    }
     let target = arguments.url.as_ref().map(|Secret(url)| Target::parse(url)).transpose()?;
-    let loaded = load(&arguments.files, &arguments.vars, target.is_some())?;
+    let loaded = load(&arguments.files, &arguments.vars, target.is_some(), Surroundings::Ours)?;
     let mut interrupts = Interrupts::new(start, arguments.max_time.and_then(limit))
         .context("cannot listen for signals")?;
     let mut teller = Teller::begin(telling(&arguments), &arguments, voice, &loaded)?;
