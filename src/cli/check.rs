@@ -4,12 +4,71 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::request::secret;
 use super::{OpeningArgs, values};
 use crate::handshake::Secret;
 use crate::output::Color;
+
+/// What a script would have to do without: all but the file, the server and what names stand for.
+const NOT_EXPORTED: [&str; 55] = [
+    "jobs",
+    "fail_fast",
+    "junit",
+    "tap",
+    "color",
+    "silent",
+    "show_error",
+    "verbose",
+    "max_time",
+    "max_message_size",
+    "headers",
+    "origin",
+    "subprotocols",
+    "compress",
+    "user_agent",
+    "user",
+    "oauth2_bearer",
+    "netrc",
+    "netrc_file",
+    "cookies",
+    "location",
+    "max_redirs",
+    "allow_downgrade",
+    "http2",
+    "http2_prior_knowledge",
+    "unix_socket",
+    "resolve",
+    "connect_to",
+    "ipv4",
+    "ipv6",
+    "interface",
+    "tcp_nodelay",
+    "connect_timeout",
+    "keepalive_time",
+    "proxy",
+    "proxy_user",
+    "proxy_headers",
+    "proxy_cacert",
+    "proxy_insecure",
+    "noproxy",
+    "cacert",
+    "capath",
+    "insecure",
+    "certificate",
+    "key",
+    "pins",
+    "tls12",
+    "tls13",
+    "tls_max",
+    "tls_server_name",
+    "retry",
+    "retry_delay",
+    "retry_max_time",
+    "retry_connrefused",
+    "retry_all_errors",
+];
 
 /// What is checked, against what, and how it is told.
 #[derive(Args, Debug)]
@@ -55,6 +114,16 @@ pub struct CheckArgs {
     #[arg(long, help_heading = "Report")]
     pub tap: bool,
 
+    /// Print the scenario as a script for a load generator, and neither open nor send anything
+    ///
+    /// Takes one FILE. k6 has neither jq nor Rust's regular expressions: what cannot be translated as it
+    /// is meant is refused (exit 26) with its line. What names of the environment stand for is looked up
+    /// when the script runs, as is a server in place of the scenario's: k6 run -e URL=ws://… -e NAME=VALUE.
+    /// Example: wspipe check --export k6 login.jsonl > login.js
+    #[arg(long, value_name = "FORMAT", help_heading = "Report",
+          conflicts_with_all = NOT_EXPORTED)]
+    pub export: Option<Export>,
+
     /// Colour the results
     #[arg(long, value_name = "WHEN", help_heading = "Report", default_value = "auto")]
     pub color: Color,
@@ -84,4 +153,11 @@ pub struct CheckArgs {
     /// How the connections are opened.
     #[command(flatten)]
     pub opening: OpeningArgs,
+}
+
+/// What a scenario can be exported to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Export {
+    /// A script for k6 (https://grafana.com/docs/k6/), in JavaScript.
+    K6,
 }

@@ -30,7 +30,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-pub use check::CheckArgs;
+pub use check::{CheckArgs, Export};
 pub use compress::compress;
 pub use deferred::Deferred;
 pub use ending::{AfterInputArgs, EndArgs};
@@ -341,6 +341,25 @@ mod tests {
             let error = parsed(line).expect_err(expected);
             assert_eq!(error.exit_code(), 2, "{line:?}");
             assert!(error.to_string().contains(expected), "{line:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_export_takes_no_flag_that_would_be_lost_in_it() {
+        let mut command = command();
+        command.build();
+        let check = command.find_subcommand("check").unwrap();
+        let kept = ["url", "vars", "export", "help"];
+        let flags = check.get_arguments().filter(|flag| !flag.is_positional());
+        for flag in flags.filter(|flag| !kept.contains(&flag.get_id().as_str())) {
+            let others = check.get_arg_conflicts_with(
+                check.get_arguments().find(|flag| flag.get_id() == "export").unwrap(),
+            );
+            assert!(
+                others.iter().any(|other| other.get_id() == flag.get_id()),
+                "{}",
+                flag.get_id()
+            );
         }
     }
 

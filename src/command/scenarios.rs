@@ -16,6 +16,8 @@ pub struct Reading<'a> {
     pub vars: &'a [(String, String)],
     /// Whether there is a URL besides those in the files.
     pub has_url: bool,
+    /// Whose environment it is.
+    pub surroundings: Surroundings,
 }
 
 /// A file that can be played.
@@ -25,6 +27,15 @@ pub struct Loaded {
     pub file: String,
     /// What it asks for.
     pub scenario: Scenario,
+}
+
+/// What the variables of the environment are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surroundings {
+    /// Ours.
+    Ours,
+    /// Those of a later time: every variable may be there.
+    Later,
 }
 
 /// Reads all files.
@@ -55,7 +66,10 @@ pub fn read<T>(
 ) -> Result<(String, T), Failure> {
     let mut values = Values::default();
     reading.vars.iter().for_each(|(name, text)| values.set_text(name, text));
-    let environment = |name: &str| env::var(name).ok();
+    let environment = |name: &str| match reading.surroundings {
+        Surroundings::Ours => env::var(name).ok(),
+        Surroundings::Later => Some(String::new()),
+    };
     let given = Given { values: &values, environment: &environment, has_url: reading.has_url };
     let file = name(path);
     match parse(&text(path, &file)?, given).and_then(purpose) {

@@ -155,6 +155,11 @@ impl Pattern {
         self.0.source()
     }
 
+    /// The same, with its names apart.
+    pub(super) fn template(&self) -> &Template {
+        &self.0
+    }
+
     fn judge(&self, message: &[u8], values: &Values) -> Option<String> {
         let source = self.0.expand(values, Style::Regex);
         let regex = match regex(&source) {
@@ -188,6 +193,11 @@ impl Query {
     /// How it is written.
     pub fn source(&self) -> String {
         self.0.source()
+    }
+
+    /// The same, with its names apart.
+    pub(super) fn template(&self) -> &Template {
+        &self.0
     }
 
     /// The last result on a message, as JSON.

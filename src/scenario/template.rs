@@ -28,7 +28,8 @@ impl Values {
         self.0.keys().map(String::as_str)
     }
 
-    fn json(&self, name: &str) -> &str {
+    /// What a name stands for, as JSON.
+    pub(super) fn json(&self, name: &str) -> &str {
         self.0.get(name).map_or("\"\"", String::as_str)
     }
 }
@@ -48,9 +49,12 @@ pub enum Style {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
 
+/// A part of such a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
+    /// What stays.
     Text(String),
+    /// What is replaced.
     Name(String),
 }
 
@@ -85,6 +89,11 @@ impl Template {
         Ok(Template(parts))
     }
 
+    /// Its parts.
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.0
+    }
+
     /// The names in it.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| match part {
@@ -112,7 +121,7 @@ impl Template {
     }
 
     /// The name, if there is nothing else.
-    fn only_name(&self) -> Option<&str> {
+    pub(super) fn only_name(&self) -> Option<&str> {
         match &self.0[..] {
             [Part::Name(name)] => Some(name),
             _ => None,
@@ -151,8 +160,9 @@ fn quoted(text: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonTemplate(Vec<JsonPart>);
 
+/// A part of such a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum JsonPart {
+pub(super) enum JsonPart {
     /// What stays.
     Json(String),
     /// A string.
@@ -185,6 +195,11 @@ impl JsonTemplate {
         }
         parts.push(JsonPart::Json(rest.to_owned()));
         Ok(JsonTemplate(parts))
+    }
+
+    /// Its parts.
+    pub(super) fn parts(&self) -> &[JsonPart] {
+        &self.0
     }
 
     /// The names in it.

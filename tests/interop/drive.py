@@ -1,7 +1,8 @@
 """Runs wspipe against programs that others wrote, and checks stdout, stderr and exit code of every run.
 
 Started by `run`, which installs them. The cases stand in `conversations`, by server, in `deflate`, by what is offered, in
-`double`, by what `wspipe serve` stands in for, in `chain`, from a recording to its replay, and in `flags`, by flag.
+`double`, by what `wspipe serve` stands in for, in `chain`, from a recording to its replay, in `k6`, by scenario, and in `flags`,
+by flag.
 """
 
 import signal
@@ -13,6 +14,7 @@ import conversations
 import deflate
 import double
 import flags
+import k6
 
 
 def report(outcome):
@@ -41,6 +43,7 @@ def main(words):
     outcomes += [report(outcome) for outcome in deflate.outcomes(wanted)]
     outcomes += [report(outcome) for outcome in double.outcomes(wanted)]
     outcomes += [report(outcome) for outcome in chain.outcomes(wanted)]
+    outcomes += [report(outcome) for outcome in k6.outcomes(wanted)]
     rows = [(case, report(outcome)) for case, outcome in cases.outcomes(flags.CASES, wanted)]
     outcomes += [outcome for _, outcome in rows]
     if not outcomes:

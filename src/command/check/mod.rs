@@ -1,5 +1,6 @@
 //! `check`: scenarios are read, played against servers, and told of.
 
+mod export;
 mod play;
 mod tell;
 
@@ -16,7 +17,7 @@ use tokio::task::{JoinSet, LocalSet};
 use super::cookies::Cookies;
 use super::plan::limit;
 use super::request::how;
-use super::scenarios::{Loaded, Reading, load};
+use super::scenarios::{Loaded, Reading, Surroundings, load};
 use crate::cli::CheckArgs;
 use crate::exit::{self, Exit, code};
 use crate::failure::{Failure, TimeLimit};
@@ -26,6 +27,7 @@ use crate::scenario::{Played, Scenario, StepDone, StepEnd};
 use crate::session::{Interrupt, Interrupts};
 use crate::ui::{Lines, Tap, Telling, Voice};
 use crate::wire::Close;
+use export::export;
 use play::{Verdict, Way, play};
 use tell::{Sender, Teller, Told};
 
@@ -35,8 +37,15 @@ use tell::{Sender, Teller, Told};
 /// The command line or a file cannot be obeyed; nothing has been sent then. Or the report cannot be
 /// written.
 pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result<Exit, Failure> {
+    if let Some(format) = arguments.export {
+        return export(format, &arguments);
+    }
     let target = arguments.url.as_ref().map(|Secret(url)| Target::parse(url)).transpose()?;
-    let reading = Reading { vars: &arguments.vars, has_url: target.is_some() };
+    let reading = Reading {
+        vars: &arguments.vars,
+        has_url: target.is_some(),
+        surroundings: Surroundings::Ours,
+    };
     let loaded = load(&arguments.files, &reading)?;
     let mut interrupts = Interrupts::new(start, arguments.max_time.and_then(limit))
         .context("cannot listen for signals")?;

@@ -12,7 +12,7 @@ use tokio::time::sleep_until;
 
 use super::lines::Lines;
 use crate::command::connection::{Connection, came, converse};
-use crate::command::scenarios::{Reading, read};
+use crate::command::scenarios::{Reading, Surroundings, read};
 use crate::failure::Failure;
 use crate::net::ServerSide;
 use crate::scenario::{Cue, Expectation, Judged, Part, Speed, Values, ended, parts};
@@ -59,7 +59,7 @@ impl Replay {
     /// # Errors
     /// It cannot be read or played.
     pub fn of(file: &Path, vars: &[(String, String)], speed: Speed) -> Result<Replay, Failure> {
-        let reading = Reading { vars, has_url: true };
+        let reading = Reading { vars, has_url: true, surroundings: Surroundings::Ours };
         let (file, (scenario, parts)) = read(file, &reading, |scenario| {
             let parts = parts(&scenario)?;
             Ok((scenario, parts))
