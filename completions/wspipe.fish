@@ -29,6 +29,7 @@ complete -c wspipe -n "__fish_wspipe_needs_command" -s V -l version -d 'Print ve
 complete -c wspipe -n "__fish_wspipe_needs_command" -f -a "connect" -d 'Send stdin message by message and print what comes'
 complete -c wspipe -n "__fish_wspipe_needs_command" -f -a "send" -d 'Send messages, close, and make sure that they arrived'
 complete -c wspipe -n "__fish_wspipe_needs_command" -f -a "listen" -d 'Print what comes, and never read stdin'
+complete -c wspipe -n "__fish_wspipe_needs_command" -f -a "check" -d 'Play scenarios against a server, and say what did not go as they say'
 complete -c wspipe -n "__fish_wspipe_needs_command" -f -a "serve" -d 'Run a server for tests, which echoes or misbehaves as told'
 complete -c wspipe -n "__fish_wspipe_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s H -l header -d 'Send a request header, as in curl: \'Name: value\'; \'Name:\' takes one away, \'Name;\' sends an empty one. May be repeated' -r
@@ -40,7 +41,6 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s u -l user -d '
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l netrc-file -d 'The same with another file' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s b -l cookie -d 'Send cookies: \'NAME=VALUE; NAME=VALUE\', or a file with those for many hosts. May be repeated' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s c -l cookie-jar -d 'Write the cookies that are known at the end to a file, which -b reads; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
@@ -63,6 +63,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l key -d 'The pr
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l pinnedpubkey -d 'Only talk to a server with this public key' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tls-max -d 'Speak no later version of TLS than 1.2 or 1.3' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tls-server-name -d 'Ask for this host\'s certificate, whatever the URL says' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s c -l cookie-jar -d 'Write the cookies that are known at the end to a file, which -b reads; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s d -l data -d 'Send a message; @FILE sends the bytes of a file unchanged, @- those of stdin. May be repeated, each is one message' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l data-raw -d 'Send a message; @ has no meaning. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l decode -d 'Decode each message before it is sent, as binary (with --text, as text)' -r -f -a "hex\t'Two hexadecimal digits a byte'
@@ -152,7 +153,6 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s u -l user -d 'Log
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l netrc-file -d 'The same with another file' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s b -l cookie -d 'Send cookies: \'NAME=VALUE; NAME=VALUE\', or a file with those for many hosts. May be repeated' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s c -l cookie-jar -d 'Write the cookies that are known at the end to a file, which -b reads; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
@@ -175,6 +175,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l key -d 'The priva
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l pinnedpubkey -d 'Only talk to a server with this public key' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tls-max -d 'Speak no later version of TLS than 1.2 or 1.3' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l tls-server-name -d 'Ask for this host\'s certificate, whatever the URL says' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s c -l cookie-jar -d 'Write the cookies that are known at the end to a file, which -b reads; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l repeat -d 'Send all messages so many times, one round after the other' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l rate -d 'Send so many messages per second (/s), minute (/m) or hour (/h), evenly' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l delay -d 'Wait so long after each message before the next one is sent' -r
@@ -266,7 +267,6 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s u -l user -d 'L
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l netrc-file -d 'The same with another file' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s b -l cookie -d 'Send cookies: \'NAME=VALUE; NAME=VALUE\', or a file with those for many hosts. May be repeated' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s c -l cookie-jar -d 'Write the cookies that are known at the end to a file, which -b reads; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
@@ -289,6 +289,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l key -d 'The pri
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l pinnedpubkey -d 'Only talk to a server with this public key' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l tls-max -d 'Speak no later version of TLS than 1.2 or 1.3' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l tls-server-name -d 'Ask for this host\'s certificate, whatever the URL says' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s c -l cookie-jar -d 'Write the cookies that are known at the end to a file, which -b reads; - is stdout' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s d -l data -d 'Send a message; @FILE sends the bytes of a file unchanged, @- those of stdin. May be repeated, each is one message' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l data-raw -d 'Send a message; @ has no meaning. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l decode -d 'Decode each message before it is sent, as binary (with --text, as text)' -r -f -a "hex\t'Two hexadecimal digits a byte'
@@ -357,6 +358,70 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s N -l no-buffer 
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s f -l fail -d 'Accepted for curl\'s sake: a failure is always an exit code'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l no-progress-meter -d 'Accepted for curl\'s sake: there is progress only where it does no harm'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l url -d 'The server, in place of those that the files name' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l var -d 'Have {{NAME}} stand for a text. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s j -l jobs -d 'Play so many scenarios at once' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l junit -d 'Write a report to a file, as JUnit does (XML), for CI servers' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l export -d 'Print the scenario as a script for a load generator, and neither open nor send anything' -r -f -a "k6\t'A script for k6 (https://grafana.com/docs/k6/), in JavaScript'"
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l color -d 'Colour the results' -r -f -a "auto\t'Where the output is a terminal, unless NO_COLOR is set and not empty, or TERM is dumb'
+always\t'In a pipe and a file too'
+never\t'Nowhere'"
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s m -l max-time -d 'Fail (exit 28) when all of it takes longer; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l max-message-size -d 'Refuse a message larger than this; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s H -l header -d 'Send a request header, as in curl: \'Name: value\'; \'Name:\' takes one away, \'Name;\' sends an empty one. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l origin -d 'Send this Origin header' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l subprotocol -d 'Offer a subprotocol. May be repeated, the preferred one first' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l compress -d 'Compress messages (permessage-deflate, RFC 7692) if the server agrees' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s A -l user-agent -d 'Send this User-Agent [default: wspipe/VERSION]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s u -l user -d 'Log in with HTTP\'s Basic scheme; without a colon, the password is asked for at the terminal' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l netrc-file -d 'The same with another file' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s b -l cookie -d 'Send cookies: \'NAME=VALUE; NAME=VALUE\', or a file with those for many hosts. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l connect-to -d 'Connect to another host and port than those of the URL. May be repeated; the first that fits counts' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l interface -d 'Go out by this network interface, or from this address' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l retry -d 'Try again so often if the session cannot be opened and that may pass' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l retry-delay -d 'Pause always so long, or longer if the server asks for it; 0 means pauses that double' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l retry-max-time -d 'Begin no try later than this after the first; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s x -l proxy -d 'Go through this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http (without one), https, socks5 or socks5h; an empty one is no proxy' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s U -l proxy-user -d 'Log in at the proxy; without a colon, the password is asked for' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l proxy-header -d 'Send a header to the proxy, as -H does to the server. May be repeated' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l proxy-cacert -d 'Trust the authorities in this PEM file for the certificate of an https proxy' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l noproxy -d 'Go to these hosts without a proxy: names with those below them, addresses, networks, or *' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l cacert -d 'Trust the authorities in this PEM file, in place of the system\'s' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l capath -d 'Trust the authorities in the PEM files of this folder, in place of the system\'s' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s E -l cert -d 'Show this certificate to a server that asks for one: a PEM file, which may hold its key too' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l key -d 'The private key of --cert, in PEM and without a password' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l pinnedpubkey -d 'Only talk to a server with this public key' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l tls-max -d 'Speak no later version of TLS than 1.2 or 1.3' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l tls-server-name -d 'Ask for this host\'s certificate, whatever the URL says' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l fail-fast -d 'Begin no further scenario once one has failed'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l tap -d 'Print the results in the Test Anything Protocol, for prove and others'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s s -l silent -d 'Say nothing: the exit code tells all'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s S -l show-error -d 'With -s, say errors all the same'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s v -l verbose -d 'Show the opening handshakes on stderr'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l netrc -d 'Log in as the file ~/.netrc, or the one in NETRC, says for the host'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s L -l location -d 'Go where the server says that it is: follow redirects (301, 302, 303, 307, 308)'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l allow-downgrade -d 'With -L, go from wss:// to ws:// too, where everybody on the way can read'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l http2 -d 'Open the session over HTTP/2 (RFC 8441) if the server can, else over HTTP/1.1'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l http2-prior-knowledge -d 'Open the session over HTTP/2, over ws:// too, or fail (exit 8)'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l tcp-nodelay -d 'Send small packets at once; always so, as in curl'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l retry-connrefused -d 'Try again also if nobody listens there (yet)'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l retry-all-errors -d 'Try again after any failure of the opening that is not one of the command line or of a file here'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l proxy-insecure -d 'Trust any certificate of an https proxy: for tests only'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s k -l insecure -d 'Trust any certificate: for tests only, since anybody may be at the other end'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l tlsv1.2 -d 'Speak TLS 1.2 or a later version, as is the default'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l tlsv1.3 -d 'Speak TLS 1.3 or a later version'
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l replay -d 'Play the peer\'s part of a recording, or of a scenario, for each client' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l speed -d 'Play it as fast as it was recorded (real), without pauses (fast), or N times as fast' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l var -d 'Have {{NAME}} stand for a text in it. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l delay -d 'Send each answer so much later, and close or refuse so much later too' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l close -d 'Close each connection with this code once it is open; 1005 is a Close without a code, 1006 drops the connection without a Close' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l close-reason -d 'Close with this reason, at most 123 bytes' -r
@@ -368,14 +433,16 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l max-connections 
 complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l tls-ca -d 'Write the certificate of that authority to this file, which stays' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -s E -l cert -d 'Speak TLS with this certificate: a PEM file, which may hold its key too' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l key -d 'The private key of --cert, in PEM and without a password' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l record -d 'Write what passes to a file as records, one a line, as the clients would have recorded it' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l echo -d 'Send every message back, as is the default'
 complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l broadcast -d 'Send every message to every client, to the one that sent it too'
 complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l sink -d 'Answer no message: only Pings and the closing handshake'
 complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -l tls -d 'Speak TLS, wss://, with a certificate that is made on the spot'
 complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -s v -l verbose -d 'Say on stderr what became of each connection, in a line'
 complete -c wspipe -n "__fish_wspipe_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen serve help" -f -a "connect" -d 'Send stdin message by message and print what comes'
-complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen serve help" -f -a "send" -d 'Send messages, close, and make sure that they arrived'
-complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen serve help" -f -a "listen" -d 'Print what comes, and never read stdin'
-complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen serve help" -f -a "serve" -d 'Run a server for tests, which echoes or misbehaves as told'
-complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen serve help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen check serve help" -f -a "connect" -d 'Send stdin message by message and print what comes'
+complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen check serve help" -f -a "send" -d 'Send messages, close, and make sure that they arrived'
+complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen check serve help" -f -a "listen" -d 'Print what comes, and never read stdin'
+complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen check serve help" -f -a "check" -d 'Play scenarios against a server, and say what did not go as they say'
+complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen check serve help" -f -a "serve" -d 'Run a server for tests, which echoes or misbehaves as told'
+complete -c wspipe -n "__fish_wspipe_using_subcommand help; and not __fish_seen_subcommand_from connect send listen check serve help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

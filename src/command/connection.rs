@@ -6,7 +6,6 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use crate::exit::Closure;
@@ -18,6 +17,9 @@ use crate::wire::{Close, Kind};
 /// What each thing that has come counts for besides its bytes.
 const OVERHEAD: usize = 64;
 
+/// Pings that are kept, and Pongs.
+const CONTROL: usize = 1000;
+
 /// One connection.
 #[derive(Debug)]
 pub struct Connection {
@@ -28,6 +30,10 @@ pub struct Connection {
     heard: VecDeque<Heard>,
     /// Bytes of that.
     waiting: usize,
+    /// The latest Pings that came: they come and go beside the messages.
+    pings: VecDeque<Heard>,
+    /// And the Pongs.
+    pongs: VecDeque<Heard>,
     /// How it ended, as soon as that is known, whatever else is to be looked at before.
     pub ended: Option<Closure>,
 }
@@ -36,16 +42,34 @@ impl Connection {
     /// A connection that has just been opened.
     pub fn new(conversation: Conversation<Stream>) -> Connection {
         let conversation = Some(conversation);
-        Connection { conversation, parting: None, heard: VecDeque::new(), waiting: 0, ended: None }
+        Connection {
+            conversation,
+            parting: None,
+            heard: VecDeque::new(),
+            waiting: 0,
+            pings: VecDeque::new(),
+            pongs: VecDeque::new(),
+            ended: None,
+        }
     }
 
-    /// What came next; the end stays the end.
+    /// The message that came next, and then the end, which stays the end.
     pub fn take(&mut self) -> Option<Heard> {
         let next = self.heard.pop_front();
         if let Some(heard) = &next {
             self.waiting -= size(heard);
         }
         next.or_else(|| self.ended.clone().map(Heard::End))
+    }
+
+    /// The Ping that came next; or the end, if there is none left.
+    pub fn take_ping(&mut self) -> Option<Heard> {
+        self.pings.pop_front().or_else(|| self.ended.clone().map(Heard::End))
+    }
+
+    /// The Pong that came next; or the end, if there is none left.
+    pub fn take_pong(&mut self) -> Option<Heard> {
+        self.pongs.pop_front().or_else(|| self.ended.clone().map(Heard::End))
     }
 
     /// What has come and was not taken.
@@ -101,25 +125,35 @@ impl Connection {
     }
 
     fn keep(&mut self, heard: Heard) {
-        if let Heard::End(closure) = heard {
-            self.ended = Some(closure);
-            // The peer may wait for our answer to its Close, whatever else there is to do here.
-            let over = self.conversation.take();
-            self.parting = over.map(|conversation| tokio::spawn(conversation.part()));
-        } else {
-            self.waiting += size(&heard);
-            self.heard.push_back(heard);
+        match heard {
+            Heard::End(closure) => {
+                self.ended = Some(closure);
+                // The peer may wait for our answer to its Close, whatever else there is to do here.
+                let over = self.conversation.take();
+                self.parting = over.map(|conversation| tokio::spawn(conversation.part()));
+            }
+            Heard::Ping(_) => keep_latest(&mut self.pings, heard),
+            Heard::Pong(_) => keep_latest(&mut self.pongs, heard),
+            Heard::Message(..) => {
+                self.waiting += size(&heard);
+                self.heard.push_back(heard);
+            }
         }
     }
 }
 
+fn keep_latest(kept: &mut VecDeque<Heard>, heard: Heard) {
+    if kept.len() == CONTROL {
+        kept.pop_front();
+    }
+    kept.push_back(heard);
+}
+
 fn size(heard: &Heard) -> usize {
-    let bytes = match heard {
-        Heard::Message(_, payload) => Bytes::len(payload),
-        Heard::Ping(payload) | Heard::Pong(payload) => payload.len(),
-        Heard::End(_) => 0,
-    };
-    OVERHEAD + bytes
+    match heard {
+        Heard::Message(_, payload) => OVERHEAD + payload.len(),
+        _ => OVERHEAD,
+    }
 }
 
 /// Lets all connections speak and listen until something has moved on one of them that others wait for:

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub use cue::{Cue, Part, Speed, parts};
 pub use describe::took;
-pub use expectation::{Came, Expectation, Judged, ended};
+pub use expectation::{Awaited, Came, Expectation, Judged, ended};
 pub use fields::Mistake;
 pub use k6::Untranslated;
 pub use parse::{Given, parse};

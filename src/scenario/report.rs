@@ -45,6 +45,17 @@ impl Explanation {
         Explanation { why: lines.collect(), arrived: Vec::new() }
     }
 
+    /// Puts the names of secrets in the place of what they stand for.
+    pub fn hide<'a>(&mut self, secrets: impl Iterator<Item = (String, &'a str)>) {
+        for (secret, name) in secrets {
+            for line in self.why.iter_mut().chain(&mut self.arrived) {
+                if line.contains(&secret) {
+                    *line = line.replace(&secret, &format!("{{{{{name}}}}}"));
+                }
+            }
+        }
+    }
+
     /// All of it, in lines.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         let heading = (!self.arrived.is_empty()).then(|| "what else arrived:".to_owned());

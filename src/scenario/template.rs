@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+/// Bytes of a text that can be hidden.
+const SHORTEST_SECRET: usize = 4;
+
 /// What the names stand for, as JSON texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Values(BTreeMap<String, String>);
@@ -28,6 +31,15 @@ impl Values {
         self.0.keys().map(String::as_str)
     }
 
+    /// What the environment has given, with its names: it is not to be shown. What is as short as a word
+    /// in every message cannot be hidden.
+    pub fn secrets(&self) -> impl Iterator<Item = (String, &str)> {
+        let given = self.0.iter().filter(|(name, _)| name.starts_with("env."));
+        let plain =
+            given.filter_map(|(name, json)| Some((serde_json::from_str(json).ok()?, &**name)));
+        plain.filter(|(text, _): &(String, _)| text.len() >= SHORTEST_SECRET)
+    }
+
     /// What a name stands for, as JSON.
     pub(super) fn json(&self, name: &str) -> &str {
         self.0.get(name).map_or("\"\"", String::as_str)
@@ -39,8 +51,8 @@ impl Values {
 pub enum Style {
     /// As it is: a string's characters, or else JSON.
     Plain,
-    /// So that it may stand between quotes in JSON or jq; a number may stand without them.
-    Quoted,
+    /// As the same value in jq: between quotes its characters, elsewhere JSON.
+    Jq,
     /// So that it matches itself.
     Regex,
 }
@@ -104,9 +116,13 @@ impl Template {
 
     /// The text with values in place of the names.
     pub fn expand(&self, values: &Values, style: Style) -> String {
+        let mut place = Place::default();
         let parts = self.0.iter().map(|part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Name(name) => put(values.json(name), style),
+            Part::Text(text) => {
+                place.read(text);
+                text.clone()
+            }
+            Part::Name(name) => put(values.json(name), style, &place),
         });
         parts.collect()
     }
@@ -140,15 +156,59 @@ pub fn is_variable(name: &str) -> bool {
     is_name(name) && !name.starts_with("env.")
 }
 
-fn put(json: &str, style: Style) -> String {
-    let text: Option<String> = serde_json::from_str(json).ok();
-    match (style, text) {
-        (Style::Plain, Some(text)) => text,
-        (Style::Plain, None) => json.to_owned(),
-        (Style::Quoted, Some(_)) => json[1..json.len() - 1].to_owned(),
-        (Style::Quoted, None) => json.to_owned(),
-        (Style::Regex, Some(text)) => regex::escape(&text),
-        (Style::Regex, None) => regex::escape(json),
+fn put(json: &str, style: Style, place: &Place) -> String {
+    let plain = || serde_json::from_str(json).unwrap_or_else(|_| json.to_owned());
+    match style {
+        Style::Plain => plain(),
+        Style::Regex => regex::escape(&plain()),
+        Style::Jq if place.is_quoted() => {
+            let quoted = quoted(&plain());
+            quoted[1..quoted.len() - 1].to_owned()
+        }
+        Style::Jq => json.to_owned(),
+    }
+}
+
+/// Where in a jq filter something stands: between quotes or not. Within quotes, `\(` leads out of them
+/// again until its parenthesis is closed.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    /// Of each filter within quotes that is not over, the parentheses that are open.
+    open: Vec<usize>,
+    quoted: bool,
+    escaped: bool,
+    /// Whether it is behind a `#`.
+    comment: bool,
+}
+
+impl Place {
+    fn is_quoted(&self) -> bool {
+        self.quoted
+    }
+
+    fn read(&mut self, text: &str) {
+        text.chars().for_each(|c| match c {
+            '(' if self.escaped => {
+                (self.escaped, self.quoted) = (false, false);
+                self.open.push(0);
+            }
+            _ if self.escaped => self.escaped = false,
+            '\\' if self.quoted => self.escaped = true,
+            '"' if !self.comment => self.quoted = !self.quoted,
+            _ if self.quoted => {}
+            '\n' => self.comment = false,
+            '#' => self.comment = true,
+            '(' if !self.comment => self.open.iter_mut().rev().take(1).for_each(|open| *open += 1),
+            ')' if !self.comment => match self.open.last_mut() {
+                Some(0) => {
+                    self.open.pop();
+                    self.quoted = true;
+                }
+                Some(open) => *open -= 1,
+                None => {}
+            },
+            _ => {}
+        });
     }
 }
 
@@ -271,9 +331,22 @@ mod tests {
             ("<{{ id }}{{list}}>", Style::Plain, "<12345678901234567890.50[1,\"x\"]>"),
             ("{{env.HOME}}/x", Style::Plain, "/root/x"),
             (
-                ".a == \"{{name}}\" and .n == {{id}}",
-                Style::Quoted,
-                ".a == \"a\\\"b{{id}}.*\" and .n == 12345678901234567890.50",
+                ".a == \"<{{name}}>\" and .n == {{id}}",
+                Style::Jq,
+                ".a == \"<a\\\"b{{id}}.*>\" and .n == 12345678901234567890.50",
+            ),
+            (".a == {{name}}", Style::Jq, ".a == \"a\\\"b{{id}}.*\""),
+            (".a == {{list}}", Style::Jq, ".a == [1,\"x\"]"),
+            (".a == \"{{list}}\"", Style::Jq, ".a == \"[1,\\\"x\\\"]\""),
+            (
+                "\"\\(({{list}}) + \"{{id}}\")\"",
+                Style::Jq,
+                "\"\\(([1,\"x\"]) + \"12345678901234567890.50\")\"",
+            ),
+            (
+                "\"\\\"{{list}}\" # \"\n| {{list}}",
+                Style::Jq,
+                "\"\\\"[1,\\\"x\\\"]\" # \"\n| [1,\"x\"]",
             ),
             ("^{{name}}$", Style::Regex, "^a\"b\\{\\{id\\}\\}\\.\\*$"),
             ("}} {", Style::Plain, "}} {"),

@@ -21,9 +21,9 @@ use super::scenarios::{Loaded, Reading, Surroundings, load};
 use crate::cli::CheckArgs;
 use crate::exit::{self, Exit, code};
 use crate::failure::{Failure, TimeLimit};
-use crate::handshake::{Secret, Target};
+use crate::handshake::{Request, Secret, Target};
 use crate::output::Palette;
-use crate::scenario::{Played, Scenario, StepDone, StepEnd};
+use crate::scenario::{Played, Scenario, Step, StepDone, StepEnd};
 use crate::session::{Interrupt, Interrupts};
 use crate::ui::{Lines, Tap, Telling, Voice};
 use crate::wire::Close;
@@ -54,7 +54,15 @@ pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result
     let retry = arguments.opening.retry.rules();
     let max_message = Some(arguments.max_message_size).filter(|size| *size > 0);
     let how = how(arguments.opening)?;
-    let way = Rc::new(Way { target, how, retry, jar: cookies.jar, max_message, voice });
+    let way = Rc::new(Way {
+        url: target.as_ref().map(Request::shown_url),
+        target,
+        how,
+        retry,
+        jar: cookies.jar,
+        max_message,
+        voice,
+    });
     let local = LocalSet::new();
     let (stop, stopped) = watch::channel(None);
     let all = All {
@@ -125,7 +133,7 @@ impl All {
                 let tell = move |told| tell.send(number, told);
                 let is_over = stopped.borrow().is_some() || fail_fast && broken.get();
                 let verdict = if is_over {
-                    skip(&scenario, &file, &tell);
+                    skip(&way, &scenario, &file, &tell);
                     Verdict::NotRun
                 } else {
                     play(scenario, file, way, stopped, &tell).await
@@ -142,16 +150,16 @@ impl All {
 }
 
 /// Tells of a scenario that is not played.
-fn skip(scenario: &Scenario, file: &str, tell: &dyn Fn(Told)) {
+fn skip(way: &Way, scenario: &Scenario, file: &str, tell: &dyn Fn(Told)) {
     tell(Told::Scenario);
-    let steps: Vec<_> = scenario.steps.iter().map(|step| not_run(scenario, step)).collect();
+    let steps: Vec<_> = scenario.steps.iter().map(|step| not_run(way, scenario, step)).collect();
     steps.iter().for_each(|step| tell(Told::Step(step.clone())));
     let (file, name) = (file.to_owned(), scenario.name.clone());
     tell(Told::Played(Played { file, name, steps, took: Default::default() }));
 }
 
-fn not_run(scenario: &Scenario, step: &crate::scenario::Step) -> StepDone {
-    let what = scenario.describe(step);
+fn not_run(way: &Way, scenario: &Scenario, step: &Step) -> StepDone {
+    let what = way.describe(scenario, step);
     StepDone { line: step.line, what, took: Default::default(), end: StepEnd::NotRun }
 }
 
@@ -161,7 +169,7 @@ fn overall(verdicts: &[Verdict]) -> Exit {
         Verdict::Error(exit) => Some(*exit),
         _ => None,
     });
-    let failed = verdicts.iter().any(|verdict| *verdict == Verdict::Failed);
+    let failed = verdicts.contains(&Verdict::Failed);
     own.unwrap_or(Exit::Code(if failed { code::NOT_AS_ASKED } else { code::SUCCESS }))
 }
 

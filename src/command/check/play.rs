@@ -19,8 +19,8 @@ use crate::handshake::{HeaderLine, Jar, Location, Target};
 use crate::net::{self, How};
 use crate::policy::retry::Retry;
 use crate::scenario::{
-    Act, Came, Expectation, Explanation, Judged, Opening, Played, Scenario, Step, StepDone,
-    StepEnd, Style, Values, WITHIN, ended,
+    Act, Awaited, Came, Expectation, Explanation, Judged, Opening, Played, Scenario, Step,
+    StepDone, StepEnd, Style, Template, Values, WITHIN, ended,
 };
 use crate::session::{Conversation, Heard};
 use crate::ui::Voice;
@@ -36,6 +36,8 @@ const TOLD: usize = 10;
 pub struct Way {
     /// `--url`.
     pub target: Option<Target>,
+    /// The same as it is shown.
+    pub url: Option<String>,
     /// The flags about the opening.
     pub how: How,
     /// When it is tried again.
@@ -46,6 +48,20 @@ pub struct Way {
     pub max_message: Option<u64>,
     /// How much is said.
     pub voice: Voice,
+}
+
+impl Way {
+    /// A step in one line.
+    pub fn describe(&self, scenario: &Scenario, step: &Step) -> String {
+        match (&step.act, &self.url) {
+            (Act::Open(opening), Some(url)) => {
+                let url = Some(Template::literal(url));
+                let act = Act::Open(Opening { url, ..opening.clone() });
+                scenario.describe(&Step { act, ..step.clone() })
+            }
+            _ => scenario.describe(step),
+        }
+    }
 }
 
 /// How a scenario ended.
@@ -104,7 +120,7 @@ pub async fn play(
     let values = scenario.values.clone();
     let mut play = Play {
         scenario: &scenario,
-        way,
+        way: Rc::clone(&way),
         connections,
         values,
         stopped,
@@ -119,7 +135,7 @@ pub async fn play(
             verdict = then;
             done
         } else {
-            not_run(&scenario, step)
+            not_run(&way, &scenario, step)
         };
         tell(Told::Step(done.clone()));
         steps.push(done);
@@ -131,7 +147,7 @@ pub async fn play(
 
 impl Play<'_> {
     async fn step(&mut self, step: &Step) -> (StepDone, Verdict) {
-        let what = self.scenario.describe(step);
+        let what = self.way.describe(self.scenario, step);
         (self.tell)(Told::Begun(what.clone()));
         self.passed_over.clear();
         let begun = Instant::now();
@@ -143,6 +159,7 @@ impl Play<'_> {
             Err(Trouble::Unmet(mut explanation)) => {
                 self.take_what_is_there().await;
                 explanation.arrived = self.what_else_arrived();
+                explanation.hide(self.values.secrets());
                 (StepEnd::Failed(explanation), Verdict::Failed)
             }
             Err(Trouble::Failed(failure)) => {
@@ -290,17 +307,21 @@ impl Play<'_> {
         expected: &Expectation,
         within: Duration,
     ) -> Result<(), Trouble> {
+        let take = match expected.awaited {
+            Awaited::Ping => Connection::take_ping,
+            Awaited::Pong => Connection::take_pong,
+            Awaited::Message | Awaited::Close => Connection::take,
+        };
         let deadline = Instant::now() + within;
         let mut nearest = None;
         loop {
-            while let Some(heard) = self.connections[conn].as_mut().and_then(Connection::take) {
+            while let Some(heard) = self.connections[conn].as_mut().and_then(take) {
                 let is_end = matches!(heard, Heard::End(_));
                 match expected.judge(came(&heard), &self.values) {
                     Judged::Met(captured) => {
                         captured.into_iter().for_each(|(name, json)| self.values.set(&name, json));
                         return Ok(());
                     }
-                    Judged::Passed => {}
                     Judged::Unmet if expected.skip && !is_end => {
                         self.pass_over(conn, came(&heard));
                         let nearness = expected.nearness(came(&heard), &self.values);
@@ -337,9 +358,7 @@ impl Play<'_> {
         let deadline = Instant::now() + length;
         loop {
             while let Some(heard) = self.connections[conn].as_mut().and_then(Connection::take) {
-                if let Heard::Message(..) | Heard::End(_) = heard {
-                    return Err(unmet([format!("came: {}", came(&heard).describe())]));
-                }
+                return Err(unmet([format!("came: {}", came(&heard).describe())]));
             }
             if Instant::now() >= deadline {
                 return Ok(());
@@ -374,7 +393,7 @@ impl Play<'_> {
     }
 
     fn pass_over(&mut self, conn: usize, came: Came) {
-        if self.passed_over.len() < TOLD && !matches!(came, Came::Ping(_) | Came::Pong(_)) {
+        if self.passed_over.len() < TOLD {
             self.passed_over.push(self.named(conn) + &came.describe());
         }
     }

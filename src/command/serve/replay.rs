@@ -304,7 +304,6 @@ impl Performance {
             while let Some(heard) = self.connections[conn].as_mut().and_then(Connection::take) {
                 match expected.judge(came(&heard), &self.values) {
                     Judged::Met(_) => return Ok(()),
-                    Judged::Passed => {}
                     Judged::Unmet => {
                         let got = format!("came: {}", came(&heard).describe());
                         let why = expected.explain(came(&heard), &self.values);
@@ -322,7 +321,6 @@ impl Performance {
             while let Some(connection) = &mut self.connections[conn] {
                 match connection.take() {
                     Some(Heard::End(_)) => break,
-                    Some(Heard::Ping(_) | Heard::Pong(_)) => {}
                     Some(heard) => {
                         let got = format!("came: {}", came(&heard).describe());
                         return Err((conn, Trouble::Departed(vec![got])));
