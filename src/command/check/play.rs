@@ -357,7 +357,7 @@ impl Play<'_> {
     async fn expect_silence(&mut self, conn: usize, length: Duration) -> Result<(), Trouble> {
         let deadline = Instant::now() + length;
         loop {
-            while let Some(heard) = self.connections[conn].as_mut().and_then(Connection::take) {
+            if let Some(heard) = self.connections[conn].as_mut().and_then(Connection::take) {
                 return Err(unmet([format!("came: {}", came(&heard).describe())]));
             }
             if Instant::now() >= deadline {

@@ -301,15 +301,14 @@ impl Performance {
 
     async fn hear(&mut self, conn: usize, expected: &Expectation) -> Result<(), Trouble> {
         loop {
-            while let Some(heard) = self.connections[conn].as_mut().and_then(Connection::take) {
-                match expected.judge(came(&heard), &self.values) {
-                    Judged::Met(_) => return Ok(()),
-                    Judged::Unmet => {
-                        let got = format!("came: {}", came(&heard).describe());
-                        let why = expected.explain(came(&heard), &self.values);
-                        return Err(Trouble::Departed([got].into_iter().chain(why).collect()));
-                    }
+            if let Some(heard) = self.connections[conn].as_mut().and_then(Connection::take) {
+                let came = came(&heard);
+                if let Judged::Met(_) = expected.judge(came, &self.values) {
+                    return Ok(());
                 }
+                let got = format!("came: {}", came.describe());
+                let why = expected.explain(came, &self.values);
+                return Err(Trouble::Departed([got].into_iter().chain(why).collect()));
             }
             self.wait(None).await?;
         }
