@@ -92,7 +92,7 @@ pub const TABLE: &[Row] = &[
     row("3", "a URL is malformed, a proxy's included"),
     row(
         "4",
-        "the session ended well but not as asked: an expectation or end condition was not met, or input stayed unsent",
+        "the session ended well but not as asked: an expectation or end condition was not met, a step of a scenario failed, a client departed from what serve --replay plays, or input stayed unsent",
     ),
     row("5", "the proxy's name could not be resolved"),
     row("6", "the host's name could not be resolved"),
@@ -103,7 +103,7 @@ pub const TABLE: &[Row] = &[
     ),
     row("22", "the server refused the upgrade: any status but 101"),
     row("23", "output could not be written"),
-    row("26", "input (stdin, a file, a record) could not be read or is invalid"),
+    row("26", "input (stdin, a file, a record, a scenario) could not be read or is invalid"),
     row(
         "28",
         "a time limit was reached, or the peer did not answer our Close after the end of input",

@@ -5,7 +5,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`run`] | parse, dispatch, report |
-//! | [`command`] | `connect`, `send`, `listen`, `serve`: arguments to a plan, the plan to a run |
+//! | [`command`] | `connect`, `send`, `listen`, `check`, `serve`: arguments to a plan, the plan to a run |
 //! | [`cli`] | everything that can be typed |
 //! | [`session`] | one conversation over one open WebSocket |
 //! | [`net`] | from a target to an open stream |

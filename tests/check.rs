@@ -3,40 +3,17 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
 
 use regex::Regex;
 use rustix::process::Signal;
 use support::{
-    DEADLINE, Nobody, Output, Peer, Run, Wire, binary, close, dies_by, ends, ping, pong, run, text,
+    DEADLINE, Files, Nobody, Output, Peer, Run, Wire, binary, close, dies_by, ends, ping, pong,
+    run, text,
 };
-use tempfile::TempDir;
 
-/// A folder for the files of a test.
-struct Files(TempDir);
-
-impl Files {
-    fn new() -> Files {
-        Files(TempDir::new().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) -> &Self {
-        fs::write(self.path(name), text).unwrap();
-        self
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    /// `wspipe check ARGS` in the folder.
-    fn check(&self, args: &[&str]) -> Run {
-        run([&["check"], args].concat()).directory(self.0.path())
-    }
+/// `wspipe check ARGS` in the folder.
+fn check(files: &Files, args: &[&str]) -> Run {
+    run([&["check"], args].concat()).directory(files.folder())
 }
 
 /// What was printed, without times and the server.
@@ -56,7 +33,7 @@ fn plain(text: &str) -> String {
 fn plays(peer: &str, scenario: &str, code: i32, expected: &str) {
     let files = Files::new();
     files.write("a.jsonl", scenario);
-    let output = files.check(&["--url", peer, "a.jsonl"]).output();
+    let output = check(&files, &["--url", peer, "a.jsonl"]).output();
     output.check(ends(code).with_stdout_checked_apart());
     assert_eq!(told(&output), expected, "{scenario}\n{}", output.report());
 }
@@ -96,7 +73,7 @@ fn what_is_from_us_is_sent_and_what_is_from_the_peer_is_awaited() {
     let files = Files::new();
     files.write("a.jsonl", scenario);
     let args = ["--url", &peer.url(), "--var", "greeting=hello", "a.jsonl"];
-    let output = files.check(&args).output();
+    let output = check(&files, &args).output();
     output.check(ends(0).with_stdout_checked_apart());
     let expected = r#"a.jsonl: a talk
   ok     line 2: open (T)
@@ -171,7 +148,7 @@ failed: 1 of 1 scenario, 1 of 2 steps passed, T
 fn why(peer: &str, scenario: &str) -> (Option<i32>, String) {
     let files = Files::new();
     files.write("a.jsonl", scenario);
-    let output = files.check(&["--url", peer, "a.jsonl"]).output();
+    let output = check(&files, &["--url", peer, "a.jsonl"]).output();
     output.check(ends(output.code.unwrap()).with_stdout_checked_apart());
     let told = told(&output);
     let mut lines =
@@ -306,7 +283,7 @@ fn connections_have_names_and_are_open_before_others_speak() {
     );
     let files = Files::new();
     files.write("a.jsonl", &scenario);
-    let output = files.check(&["a.jsonl"]).output();
+    let output = check(&files, &["a.jsonl"]).output();
     output.check(ends(4).with_stdout_checked_apart());
     let expected = r#"a.jsonl
   ok     line 1: alice: open (T)
@@ -336,7 +313,7 @@ fn a_file_with_a_mistake_is_refused_before_anything_is_sent() {
     let never = Nobody::hanging();
     let url = format!("ws://{}/", never.address);
     let args = ["--url", &url, "good.jsonl", "bad.jsonl", "worse.jsonl"];
-    let output = files.check(&args).output();
+    let output = check(&files, &args).output();
     let says = "wspipe: bad.jsonl:1:2: unknown field \"txt\" in a message that we send
   hint: did you mean \"text\"?
 wspipe: bad.jsonl:2:10: unknown event \"mesage\"
@@ -347,17 +324,17 @@ wspipe: worse.jsonl:2:1: the connection is closed since line 1: nothing can be e
     output.check(ends(26).saying(&[says]));
     files.write("bytes.jsonl", "x");
     fs::write(files.path("bytes.jsonl"), b"{}\n{\"text\":\"\xff\"}").unwrap();
-    let output = files.check(&["--url", &url, "bytes.jsonl"]).output();
+    let output = check(&files, &["--url", &url, "bytes.jsonl"]).output();
     output.check(ends(26).saying(&["wspipe: bytes.jsonl:2: not valid UTF-8"]));
-    let output = files.check(&["--url", &url, "none.jsonl"]).output();
+    let output = check(&files, &["--url", &url, "none.jsonl"]).output();
     output.check(ends(26).saying(&["cannot read none.jsonl: No such file"]));
-    let output = files.check(&["good.jsonl"]).output();
+    let output = check(&files, &["good.jsonl"]).output();
     output.check(ends(26).saying(&["good.jsonl:1:1: there is no URL in it", "give --url URL"]));
-    let output = files.check(&["--url", "ftp://x", "good.jsonl"]).output();
+    let output = check(&files, &["--url", "ftp://x", "good.jsonl"]).output();
     output.check(ends(3).saying(&["hint:"]));
-    let output = files.check(&["--url", &url, "good.jsonl", "--junit", "no/such.xml"]).output();
+    let output = check(&files, &["--url", &url, "good.jsonl", "--junit", "no/such.xml"]).output();
     output.check(ends(23).saying(&["cannot write no/such.xml"]));
-    let output = files.check(&["--var", "1=2", "good.jsonl"]).output();
+    let output = check(&files, &["--var", "1=2", "good.jsonl"]).output();
     output.check(ends(2).saying(&["a name is letters"]));
 }
 
@@ -393,20 +370,20 @@ fn scenarios_are_told_of_in_order_and_fail_fast_begins_no_more() {
         "1.jsonl\n{ok}{passed}2.jsonl\n{ok}{failed}3.jsonl\n{ok}{passed}failed: 1 of 3 scenarios, 8 of 10 steps passed, T\n  2.jsonl:2\n"
     );
     for jobs in ["1", "8"] {
-        let output = files.check(&[&all[..], &["--jobs", jobs]].concat()).output();
+        let output = check(&files, &[&all[..], &["--jobs", jobs]].concat()).output();
         output.check(ends(4).with_stdout_checked_apart());
         assert_eq!(told(&output), expected, "{jobs} at once");
     }
-    let output = files.check(&[&all[..], &["--fail-fast"]].concat()).output();
+    let output = check(&files, &[&all[..], &["--fail-fast"]].concat()).output();
     output.check(ends(4).with_stdout_checked_apart());
     let expected = format!(
         "1.jsonl\n{ok}{passed}2.jsonl\n{ok}{failed}3.jsonl\n  3 steps not run\nfailed: 1 of 3 scenarios, 1 not run, 5 of 10 steps passed, T\n  2.jsonl:2\n"
     );
     assert_eq!(told(&output), expected);
-    files.check(&[&all[..], &["-s"]].concat()).output().check(ends(4));
-    let output = files.check(&[&all[..], &["-s", "-S"]].concat()).output();
+    check(&files, &[&all[..], &["-s"]].concat()).output().check(ends(4));
+    let output = check(&files, &[&all[..], &["-s", "-S"]].concat()).output();
     output.check(ends(4).saying(&["2.jsonl\n  FAILED line 2: expect text \"ho\""]));
-    let output = files.check(&["--url", "ws://127.0.0.1:1/", "2.jsonl", "1.jsonl"]).output();
+    let output = check(&files, &["--url", "ws://127.0.0.1:1/", "2.jsonl", "1.jsonl"]).output();
     output.check(ends(7).with_stdout_checked_apart());
     assert!(
         told(&output).contains("  ERROR  line 1: open (T)\n         cannot connect to 127.0.0.1:1")
@@ -418,7 +395,7 @@ fn tap_and_junit_say_the_same() {
     let files = Files::new();
     files.write("1.jsonl", "{\"text\":\"#1 <&> \\\\\"}\n").write("2.jsonl", FAILS);
     let args = ["--url", "echo:", "--tap", "--junit", "report.xml", "1.jsonl", "2.jsonl"];
-    let output = files.check(&args).output();
+    let output = check(&files, &args).output();
     output.check(ends(4).with_stdout_checked_apart());
     let expected = r##"TAP version 13
 1..6
@@ -468,7 +445,7 @@ fn github_is_told_where_it_broke() {
     files.write("2.jsonl", FAILS);
     let annotation =
         "::error file=2.jsonl,line=2,title=expect text \"ho\"::came: text \"hi\"%0A- ho%0A+ hi\n";
-    let run = || files.check(&["--url", "echo:", "2.jsonl"]).env("GITHUB_ACTIONS", "true");
+    let run = || check(&files, &["--url", "echo:", "2.jsonl"]).env("GITHUB_ACTIONS", "true");
     let output = run().output();
     output.check(ends(4).with_stdout_checked_apart());
     assert!(output.stdout_text().contains(&format!("\n{annotation}")), "{}", output.report());
@@ -483,7 +460,7 @@ fn ten_thousand_steps_pass() {
     let said = |number| format!("{{\"json\":{{\"n\":{number}}}}}\n");
     let step = |number| said(number) + &said(number).replacen('{', "{\"from\":\"peer\",", 1);
     files.write("long.jsonl", &(0..5000).map(step).collect::<String>());
-    let output = files.check(&["--url", "echo:", "long.jsonl"]).deadline(4 * DEADLINE).output();
+    let output = check(&files, &["--url", "echo:", "long.jsonl"]).deadline(4 * DEADLINE).output();
     output.check(ends(0).with_stdout_checked_apart());
     let last = "passed: 1 scenario, 10001 of 10001 steps passed, T\n";
     let stdout = output.stdout_text();
@@ -500,7 +477,7 @@ fn of_two_hundred_at_once_one_that_hangs_is_ended_by_its_own_limit() {
     files.write("77.jsonl", "{\"from\":\"peer\",\"text\":\"hi\",\"within\":\"300ms\"}\n");
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let args = [&["--url", "echo:", "--jobs", "8"], &names[..]].concat();
-    let output = files.check(&args).deadline(4 * DEADLINE).output();
+    let output = check(&files, &args).deadline(4 * DEADLINE).output();
     output.check(ends(4).with_stdout_checked_apart());
     let told = told(&output);
     let hung = "77.jsonl\n  ok     line 1: open (T)\n  FAILED line 1: expect text \"hi\" (T)\n         nothing came within 300ms\n";
@@ -521,7 +498,7 @@ fn ctrl_c_and_a_time_limit_close_what_is_open() {
         let files = Files::new();
         files.write("a.jsonl", waiting);
         let limit = if signal { "0" } else { "0.5" };
-        let running = files.check(&["--url", &peer.url(), "a.jsonl", "-m", limit]).start();
+        let running = check(&files, &["--url", &peer.url(), "a.jsonl", "-m", limit]).start();
         running.wait_for_stdout("send text");
         if signal {
             running.signal(Signal::INT);
@@ -541,7 +518,7 @@ fn a_reader_that_goes_away_ends_it_quietly() {
     let files = Files::new();
     let step = "{\"text\":\"hi\"}\n{\"from\":\"peer\",\"text\":\"hi\"}\n";
     files.write("long.jsonl", &step.repeat(50_000));
-    let mut running = files.check(&["--url", "echo:", "long.jsonl"]).stdout_unread().start();
+    let mut running = check(&files, &["--url", "echo:", "long.jsonl"]).stdout_unread().start();
     drop(running.take_stdout());
     running.output().check(dies_by(13));
 }
@@ -554,6 +531,6 @@ fn a_server_that_comes_late_is_waited_for_with_retry() {
     let url = format!("ws://{}/", nobody.address);
     let args =
         ["--url", &url, "--retry", "2", "--retry-delay", "0.01", "--retry-connrefused", "a.jsonl"];
-    let output = files.check(&args).output();
+    let output = check(&files, &args).output();
     output.check(ends(7).with_stdout_checked_apart());
 }

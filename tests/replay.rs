@@ -4,36 +4,18 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
 use rustix::process::Signal;
-use support::{DEADLINE, Output, Run, Wanted, ends, run};
-use tempfile::TempDir;
+use support::{DEADLINE, Files, Output, Run, Wanted, ends, run};
 
-struct Files(TempDir);
-
-impl Files {
-    fn new() -> Files {
-        Files(TempDir::new().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) -> &Self {
-        fs::write(self.path(name), text).unwrap();
-        self
-    }
-
-    /// `wspipe serve FLAGS -- sh -c SCRIPT` in the folder, where `wspipe` is what is tested.
-    fn serve(&self, flags: &[&str], script: &str) -> Run {
-        let program = PathBuf::from(env!("CARGO_BIN_EXE_wspipe"));
-        let script = format!("PATH={}:$PATH; {script}", program.parent().unwrap().display());
-        let args = [&["serve"], flags, &["--", "sh", "-c", &script]].concat();
-        run(args).directory(self.0.path()).deadline(2 * DEADLINE)
-    }
+/// `wspipe serve FLAGS -- sh -c SCRIPT` in the folder, where `wspipe` is what is tested.
+fn serve(files: &Files, flags: &[&str], script: &str) -> Run {
+    let program = Path::new(env!("CARGO_BIN_EXE_wspipe"));
+    let script = format!("PATH={}:$PATH; {script}", program.parent().unwrap().display());
+    let args = [&["serve"], flags, &["--", "sh", "-c", &script]].concat();
+    run(args).directory(files.folder()).deadline(2 * DEADLINE)
 }
 
 /// A talk in which the peer answers, asks and closes.
@@ -52,10 +34,10 @@ fn a_client_that_keeps_to_the_recording_gets_the_peers_part() {
     let input = "{\"text\":\"hello\"}\n{\"hex\":\"00ff\"}\n";
     files.write("input", input);
     let script = "wspipe connect --jsonl --format text --ok-close 4000 \"$WSPIPE_URL\" < input";
-    let output = files.serve(&["--replay", "talk.jsonl"], script).output();
+    let output = serve(&files, &["--replay", "talk.jsonl"], script).output();
     output.check(ends(0).printing("welcome\n{\"ask\":[1,2]}\n"));
     let script = "wspipe check -s --url \"$WSPIPE_URL\" talk.jsonl";
-    files.serve(&["--replay", "talk.jsonl"], script).output().check(ends(0));
+    serve(&files, &["--replay", "talk.jsonl"], script).output().check(ends(0));
 }
 
 #[test]
@@ -97,7 +79,7 @@ fn a_client_that_departs_is_told_of_with_the_line() {
         let files = Files::new();
         files.write("talk.jsonl", TALK);
         let killed_at_once = name == "it is killed";
-        let output = files.serve(&["--replay", "talk.jsonl"], script).case(name).output();
+        let output = serve(&files, &["--replay", "talk.jsonl"], script).case(name).output();
         if killed_at_once && output.code == Some(0) {
             // It was gone before it had come.
             output.check(ends(0).saying(&["no client came for talk.jsonl"]));
@@ -108,16 +90,18 @@ fn a_client_that_departs_is_told_of_with_the_line() {
     let files = Files::new();
     files.write("talk.jsonl", "{\"text\":\"a\"}\n{\"from\":\"peer\",\"text\":\"b\"}\n");
     let script = "printf 'a\\nc\\n' | wspipe connect -s \"$WSPIPE_URL\"; true";
-    let output = files.serve(&["--replay", "talk.jsonl"], script).output();
+    let output = serve(&files, &["--replay", "talk.jsonl"], script).output();
     output.check(
         ends(4)
             .printing("b\n")
             .saying(&["talk.jsonl:2: nothing more after it\n  came: text \"c\""]),
     );
-    let output = files.serve(&["--replay", "talk.jsonl"], "exit 3").output();
+    let output = serve(&files, &["--replay", "talk.jsonl"], "exit 3").output();
     output.check(ends(3).saying(&["wspipe: no client came for talk.jsonl"]));
     let script = "wspipe send -s \"$WSPIPE_URL\" x; exit 7";
-    files.serve(&["--replay", "talk.jsonl"], script).output().check(ends(7).saying(&["departed"]));
+    serve(&files, &["--replay", "talk.jsonl"], script)
+        .output()
+        .check(ends(7).saying(&["departed"]));
 }
 
 #[test]
@@ -127,7 +111,8 @@ fn a_connection_that_was_lost_is_lost_again_and_pings_are_sent() {
         "lost.jsonl",
         "{\"event\":\"ping\",\"from\":\"peer\",\"text\":\"x\"}\n{\"from\":\"peer\",\"text\":\"a\"}\n{\"event\":\"close\",\"from\":\"peer\",\"code\":1006}\n",
     );
-    let output = files.serve(&["--replay", "lost.jsonl"], "wspipe listen \"$WSPIPE_URL\"").output();
+    let output =
+        serve(&files, &["--replay", "lost.jsonl"], "wspipe listen \"$WSPIPE_URL\"").output();
     output.check(ends(106).printing("a\n").saying(&["connection lost: 1006"]));
 }
 
@@ -140,8 +125,8 @@ fn the_subprotocol_of_the_recording_is_spoken_and_its_lack_is_a_departure() {
     );
     let flags = ["--replay", "chat.jsonl"];
     let offered = "wspipe listen -n 1 --subprotocol x --subprotocol chat --expect-subprotocol chat \"$WSPIPE_URL\"";
-    files.serve(&flags, offered).output().check(ends(0).printing("hi\n"));
-    let output = files.serve(&flags, "wspipe listen -s \"$WSPIPE_URL\"; true").output();
+    serve(&files, &flags, offered).output().check(ends(0).printing("hi\n"));
+    let output = serve(&files, &flags, "wspipe listen -s \"$WSPIPE_URL\"; true").output();
     output.check(ends(4).saying(&["chat.jsonl:1:", "it did not offer the subprotocol chat"]));
 }
 
@@ -160,7 +145,7 @@ fn several_connections_are_played_for_as_many_clients() {
     );
     for _ in 0..2 {
         let script = "wspipe check -s --url \"$WSPIPE_URL\" two.jsonl && wspipe check -s --url \"$WSPIPE_URL\" two.jsonl";
-        files.serve(&["--replay", "two.jsonl"], script).output().check(ends(0));
+        serve(&files, &["--replay", "two.jsonl"], script).output().check(ends(0));
     }
 }
 
@@ -177,7 +162,7 @@ fn at_real_speed_it_takes_the_time_that_it_took() {
     for (speed, least) in [("real", 1.0), ("2", 0.5), ("fast", 0.0)] {
         let begun = Instant::now();
         let flags = ["--replay", "slow.jsonl", "--speed", speed];
-        let output = files.serve(&flags, "wspipe listen -n 2 \"$WSPIPE_URL\"").output();
+        let output = serve(&files, &flags, "wspipe listen -n 2 \"$WSPIPE_URL\"").output();
         output.check(ends(0).printing("a\nb\n"));
         assert!(begun.elapsed().as_secs_f64() >= least, "{speed}: {:?}", begun.elapsed());
     }
@@ -188,7 +173,7 @@ fn what_cannot_be_played_is_refused_at_once() {
     let files = Files::new();
     files.write("bad.jsonl", "{\"from\":\"peer\",\"regex\":\"a\"}\n");
     let check = |flags: &[&str], wanted: Wanted| {
-        files.serve(flags, "echo never").output().check(wanted);
+        serve(&files, flags, "echo never").output().check(wanted);
     };
     let says =
         "bad.jsonl:1:1: a message that is only described cannot be sent\n  hint: say what it is";
@@ -207,7 +192,7 @@ fn without_a_command_it_plays_until_ctrl_c_and_then_tells_of_departures() {
     let files = Files::new();
     files.write("talk.jsonl", TALK);
     for (message, code) in [("hello", 0), ("hallo", 4)] {
-        let server = run(["serve", "--replay", "talk.jsonl"]).directory(files.0.path()).start();
+        let server = run(["serve", "--replay", "talk.jsonl"]).directory(files.folder()).start();
         let url = String::from_utf8(server.wait_for_stdout("\n")).unwrap().trim_end().to_owned();
         let args =
             ["connect", "--jsonl", "-s", "--format", "text", "--ok-close", "4000,1008", &url];
@@ -239,7 +224,7 @@ fn a_server_records_from_the_clients_side_what_check_and_replay_take() {
     use std::os::unix::fs::PermissionsExt;
     let files = Files::new();
     let script = "wspipe send -n 2 \"$WSPIPE_URL/path\" one two && printf '\\377' | wspipe send -n 1 --binary --whole --format hex \"$WSPIPE_URL\"";
-    let output = files.serve(&["--record", "rec.jsonl"], script).output();
+    let output = serve(&files, &["--record", "rec.jsonl"], script).output();
     output.check(ends(0).printing("one\ntwo\nff\n"));
     let mode = fs::metadata(files.path("rec.jsonl")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -275,17 +260,17 @@ fn a_server_records_from_the_clients_side_what_check_and_replay_take() {
     }
     // It passes against the server that it was recorded from, and against itself.
     let check = "wspipe check -s --url \"$WSPIPE_URL\" rec.jsonl";
-    files.serve(&[], check).output().check(ends(0));
-    files.serve(&["--replay", "rec.jsonl"], check).output().check(ends(0));
+    serve(&files, &[], check).output().check(ends(0));
+    serve(&files, &["--replay", "rec.jsonl"], check).output().check(ends(0));
 }
 
 #[test]
 fn a_recording_that_cannot_be_written_ends_the_server() {
     let files = Files::new();
-    let output: Output = files.serve(&["--record", "no/rec.jsonl"], "echo never").output();
+    let output: Output = serve(&files, &["--record", "no/rec.jsonl"], "echo never").output();
     output.check(ends(23).saying(&["cannot write no/rec.jsonl"]));
-    let output = files.serve(&["--record", "/dev/full"], "echo never").output();
+    let output = serve(&files, &["--record", "/dev/full"], "echo never").output();
     output.check(ends(2).saying(&["no ordinary file"]));
-    let output = files.serve(&["--record", "-"], "echo never").output();
+    let output = serve(&files, &["--record", "-"], "echo never").output();
     output.check(ends(2).saying(&["--record -"]));
 }

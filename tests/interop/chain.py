@@ -33,7 +33,7 @@ def recorded(server, folder):
 
 def passes(server, folder):
     recording = recorded(server, folder)
-    ends(wspipe("check", recording), naming("passed: 1 scenario, 8 of 8 steps passed"))
+    ends(wspipe("check", recording), naming("passed: 1 scenario, 9 of 9 steps passed"))
     ends(wspipe("check", "--url", f"{server.url}/desk/0", recording), naming("passed: 1 scenario"))
 
 
@@ -47,7 +47,7 @@ def fails_when_broken(server, folder):
 def passes_against_itself(server, folder):
     recording = recorded(server, folder)
     check = f"'{WSPIPE}' check --url \"$WSPIPE_URL\" '{recording}'"
-    ends(wspipe("serve", "--replay", recording, "--", "sh", "-c", check), naming("passed: 1 scenario, 8 of 8 steps passed"))
+    ends(wspipe("serve", "--replay", recording, "--", "sh", "-c", check), naming("passed: 1 scenario, 9 of 9 steps passed"))
     # A client that does something else is told of.
     other = f"'{WSPIPE}' send -s \"$WSPIPE_URL\" other; true"
     departed = wspipe("serve", "--replay", recording, "--", "sh", "-c", other)

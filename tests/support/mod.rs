@@ -6,6 +6,7 @@
 
 mod client;
 mod dialogue;
+mod files;
 mod frame;
 mod front;
 mod nobody;
@@ -17,6 +18,7 @@ mod two;
 
 pub use client::{Client, UPGRADE, masked, says, serve};
 pub use dialogue::{Dialogue, Setting};
+pub use files::Files;
 pub use frame::{
     BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT, binary, close, close_without_code, frame,
     header, ping, pong, text,
