@@ -54,6 +54,8 @@ pub fn parse(text: &str, given: Given) -> Result<Scenario, Vec<Mistake>> {
         records: 0,
     };
     let mut mistakes = Vec::new();
+    // What some editors put before everything.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1..).zip(text.split('\n')) {
         let line = line.strip_suffix('\r').unwrap_or(line);
         if !line.trim().is_empty()

@@ -20,8 +20,9 @@ const HEADER: &str = "{\"event\":\"scenario\",\"version\":1}\n";
 
 #[test]
 fn what_is_from_us_is_sent_and_what_is_from_the_peer_is_expected() {
-    let cases: [(&str, &[&str]); 18] = [
+    let cases: [(&str, &[&str]); 19] = [
         ("{\"text\":\"hi\"}", &["1 open", "1 send text \"hi\""]),
+        ("\u{feff}{\"text\":\"hi\"}", &["1 open", "1 send text \"hi\""]),
         ("\n  \r\n{\"text\":\"hi\"}\r\n", &["3 open", "3 send text \"hi\""]),
         (
             "{\"event\":\"open\",\"url\":\"ws://h/\",\"headers\":{\"X\":\"y\"}}\n{\"json\":{\"b\": 1.0}}",
