@@ -27,7 +27,8 @@ impl Unseen {
         let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
         let before = tcgetattr(&terminal).ok()?;
         let mut without_echo = before.clone();
-        without_echo.local_modes.remove(LocalModes::ECHO);
+        // As rpassword has it from then on: a Ctrl-C before that is read, too, whoever ignores SIGINT.
+        without_echo.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
         tcsetattr(&terminal, OptionalActions::Now, &without_echo).ok()?;
         Some(Unseen { terminal, before })
     }
