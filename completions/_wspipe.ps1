@@ -418,15 +418,15 @@ Register-ArgumentCompleter -Native -CommandName 'wspipe' -ScriptBlock {
             break
         }
         'wspipe;check' {
-            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'The server, in place of those that the files name')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Connect there, in place of all URLs that the files name, their paths too')
             [CompletionResult]::new('--var', '--var', [CompletionResultType]::ParameterName, 'Have {{NAME}} stand for a text. May be repeated')
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Play so many scenarios at once')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Play so many scenarios at once')
             [CompletionResult]::new('--junit', '--junit', [CompletionResultType]::ParameterName, 'Write a report to a file, as JUnit does (XML), for CI servers')
             [CompletionResult]::new('--export', '--export', [CompletionResultType]::ParameterName, 'Print the scenario as a script for a load generator, and neither open nor send anything')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the results')
-            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'Fail (exit 28) when all of it takes longer; 0 means no limit')
-            [CompletionResult]::new('--max-time', '--max-time', [CompletionResultType]::ParameterName, 'Fail (exit 28) when all of it takes longer; 0 means no limit')
+            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'Fail (exit 28) when all of it takes longer, all tries of --retry included; 0 means no limit')
+            [CompletionResult]::new('--max-time', '--max-time', [CompletionResultType]::ParameterName, 'Fail (exit 28) when all of it takes longer, all tries of --retry included; 0 means no limit')
             [CompletionResult]::new('--max-message-size', '--max-message-size', [CompletionResultType]::ParameterName, 'Refuse a message larger than this; 0 means no limit')
             [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Send a request header, as in curl: ''Name: value''; ''Name:'' takes one away, ''Name;'' sends an empty one. May be repeated')
             [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'Send a request header, as in curl: ''Name: value''; ''Name:'' takes one away, ''Name;'' sends an empty one. May be repeated')

@@ -411,15 +411,15 @@ set edit:completion:arg-completer[wspipe] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'wspipe;check'= {
-            cand --url 'The server, in place of those that the files name'
+            cand --url 'Connect there, in place of all URLs that the files name, their paths too'
             cand --var 'Have {{NAME}} stand for a text. May be repeated'
             cand -j 'Play so many scenarios at once'
             cand --jobs 'Play so many scenarios at once'
             cand --junit 'Write a report to a file, as JUnit does (XML), for CI servers'
             cand --export 'Print the scenario as a script for a load generator, and neither open nor send anything'
             cand --color 'Colour the results'
-            cand -m 'Fail (exit 28) when all of it takes longer; 0 means no limit'
-            cand --max-time 'Fail (exit 28) when all of it takes longer; 0 means no limit'
+            cand -m 'Fail (exit 28) when all of it takes longer, all tries of --retry included; 0 means no limit'
+            cand --max-time 'Fail (exit 28) when all of it takes longer, all tries of --retry included; 0 means no limit'
             cand --max-message-size 'Refuse a message larger than this; 0 means no limit'
             cand -H 'Send a request header, as in curl: ''Name: value''; ''Name:'' takes one away, ''Name;'' sends an empty one. May be repeated'
             cand --header 'Send a request header, as in curl: ''Name: value''; ''Name:'' takes one away, ''Name;'' sends an empty one. May be repeated'

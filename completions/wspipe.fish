@@ -358,7 +358,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s N -l no-buffer 
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s f -l fail -d 'Accepted for curl\'s sake: a failure is always an exit code'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l no-progress-meter -d 'Accepted for curl\'s sake: there is progress only where it does no harm'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l url -d 'The server, in place of those that the files name' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l url -d 'Connect there, in place of all URLs that the files name, their paths too' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l var -d 'Have {{NAME}} stand for a text. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s j -l jobs -d 'Play so many scenarios at once' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l junit -d 'Write a report to a file, as JUnit does (XML), for CI servers' -r -F
@@ -366,7 +366,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l export -d 'Print
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l color -d 'Colour the results' -r -f -a "auto\t'Where the output is a terminal, unless NO_COLOR is set and not empty, or TERM is dumb'
 always\t'In a pipe and a file too'
 never\t'Nowhere'"
-complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s m -l max-time -d 'Fail (exit 28) when all of it takes longer; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s m -l max-time -d 'Fail (exit 28) when all of it takes longer, all tries of --retry included; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l max-message-size -d 'Refuse a message larger than this; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s H -l header -d 'Send a request header, as in curl: \'Name: value\'; \'Name:\' takes one away, \'Name;\' sends an empty one. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l origin -d 'Send this Origin header' -r

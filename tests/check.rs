@@ -82,7 +82,7 @@ fn what_is_from_us_is_sent_and_what_is_from_the_peer_is_awaited() {
   ok     line 4: send json {"again":"{{token}}","n":"{{id}}"} (T)
   ok     line 5: expect binary of 2 bytes (T)
   ok     line 6: send ping "x" (T)
-  ok     line 7: expect a pong (T)
+  ok     line 7: expect a pong "x" (T)
   ok     line 8: close 4000 private to the application "enough" (T)
   ok     line 9: expect close 4000 private to the application, "bye" (T)
 passed: 1 scenario, 9 of 9 steps passed, T
@@ -325,7 +325,7 @@ wspipe: worse.jsonl:2:1: the connection is closed since line 1: nothing can be e
     files.write("bytes.jsonl", "x");
     fs::write(files.path("bytes.jsonl"), b"{}\n{\"text\":\"\xff\"}").unwrap();
     let output = check(&files, &["--url", &url, "bytes.jsonl"]).output();
-    output.check(ends(26).saying(&["wspipe: bytes.jsonl:2: not valid UTF-8"]));
+    output.check(ends(26).saying(&["wspipe: bytes.jsonl:2:10: not valid UTF-8"]));
     let output = check(&files, &["--url", &url, "none.jsonl"]).output();
     output.check(ends(26).saying(&["cannot read none.jsonl: No such file"]));
     let output = check(&files, &["good.jsonl"]).output();
@@ -440,6 +440,71 @@ ok 6 - 2.jsonl:3 send text "never" # SKIP not run
 }
 
 #[test]
+fn files_with_mistakes_are_told_of_to_those_who_read_reports_too() {
+    let files = Files::new();
+    files.write("1.jsonl", PASSES).write("2.jsonl", "{\"txt\":\"a\"}\n");
+    let args =
+        ["--url", "echo:", "--tap", "--junit", "report.xml", "1.jsonl", "2.jsonl", "3.jsonl"];
+    let output = check(&files, &args).env("GITHUB_ACTIONS", "true").output();
+    let says = [
+        "wspipe: 2.jsonl:1:2: unknown field",
+        "wspipe: cannot read 3.jsonl: No such file",
+        "::error file=2.jsonl,line=1,col=2::unknown field \"txt\" in a message that we send; did you mean",
+    ];
+    let tap = "TAP version 13\nBail out! Not all files can be read\n";
+    output.check(ends(26).printing(tap).saying(&says));
+    let report = files.read("report.xml");
+    assert!(report.contains("tests=\"2\" failures=\"0\" errors=\"2\" skipped=\"0\""), "{report}");
+    let output = check(&files, &["--url", "echo:", "--junit", "-", "1.jsonl"]).output();
+    output.check(ends(2).saying(&["--junit -"]));
+    // Another report is not left there by a run whose reader has gone.
+    files.write("long.jsonl", &PASSES.repeat(20_000)).write("report.xml", "old");
+    let args = ["--url", "echo:", "--junit", "report.xml", "long.jsonl"];
+    let mut running = check(&files, &args).stdout_unread().start();
+    drop(running.take_stdout());
+    running.output().check(dies_by(13));
+    assert!(files.read("report.xml").contains("nobody reads the results"));
+}
+
+#[test]
+fn a_refusal_that_is_expected_is_not_tried_again_and_another_shows_what_was_said() {
+    let refuse = || {
+        Peer::start(|wire| {
+            wire.request();
+            wire.send("HTTP/1.1 503 No\r\nX-Why: later\r\nContent-Length: 4\r\n\r\nbusy");
+            wire.end_whatever_comes();
+        })
+    };
+    let files = Files::new();
+    files.write("503.jsonl", "{\"event\":\"open\",\"status\":503}\n");
+    files.write("401.jsonl", "{\"event\":\"open\",\"status\":401}\n");
+    let peer = refuse();
+    let retry = ["--retry", "3", "--retry-delay", "60", "--url", &peer.url()];
+    check(&files, &[&retry[..], &["-s", "503.jsonl"]].concat()).output().check(ends(0));
+    peer.seen();
+    let peer = refuse();
+    let output = check(&files, &["--url", &peer.url(), "401.jsonl"]).output();
+    output.check(ends(4).with_stdout_checked_apart());
+    let said = "the upgrade was refused with 503, not 401\n         < X-Why: later\n";
+    assert!(output.stdout_text().contains(said), "{}", output.report());
+    assert!(output.stdout_text().contains("\n         < busy\n"), "{}", output.report());
+    peer.seen();
+}
+
+#[test]
+fn a_subprotocol_that_is_offered_must_be_chosen() {
+    let files = Files::new();
+    files.write("a.jsonl", "{\"event\":\"open\",\"subprotocol\":[\"v2\",\"v1\"]}\n");
+    let peer = Peer::that_listens();
+    let output = check(&files, &["--url", &peer.url(), "a.jsonl"]).output();
+    output.check(ends(4).with_stdout_checked_apart());
+    let why = "the server chose no subprotocol, not v2 or v1";
+    assert!(output.stdout_text().contains(why), "{}", output.report());
+    assert_eq!(peer.seen().header("sec-websocket-protocol").as_deref(), Some("v2, v1"));
+    check(&files, &["-s", "--url", "echo:", "a.jsonl"]).output().check(ends(0));
+}
+
+#[test]
 fn github_is_told_where_it_broke() {
     let files = Files::new();
     files.write("2.jsonl", FAILS);
@@ -507,8 +572,11 @@ fn ctrl_c_and_a_time_limit_close_what_is_open() {
         let wanted =
             if signal { dies_by(2) } else { ends(28).saying(&["the run took longer than 500ms"]) };
         output.check(wanted.with_stdout_checked_apart());
-        let last = "  1 step not run\nstopped: 1 scenario, 2 of 3 steps passed, T\n";
-        assert!(told(&output).ends_with(last), "{}", output.report());
+        let why = if signal { "ended by SIGINT" } else { "the run took longer than 500ms" };
+        let last = format!(
+            "  ERROR  line 2: expect text \"x\" (T)\n         {why}\nfailed: 1 of 1 scenario, 2 of 3 steps passed, T\n"
+        );
+        assert!(told(&output).ends_with(&last), "{}", output.report());
         assert_eq!(peer.seen().close_code(), Some(code));
     }
 }
@@ -532,5 +600,6 @@ fn a_server_that_comes_late_is_waited_for_with_retry() {
     let args =
         ["--url", &url, "--retry", "2", "--retry-delay", "0.01", "--retry-connrefused", "a.jsonl"];
     let output = check(&files, &args).output();
-    output.check(ends(7).with_stdout_checked_apart());
+    output
+        .check(ends(7).with_stdout_checked_apart().saying(&["next try in 10ms, 1 left", "0 left"]));
 }

@@ -77,7 +77,10 @@ pub struct CheckArgs {
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
 
-    /// The server, in place of those that the files name
+    /// Connect there, in place of all URLs that the files name, their paths too
+    ///
+    /// Scenarios with several paths have {{env.BASE}}/path or so in their open records instead. Example:
+    /// wspipe check --url ws://localhost:9000/chat chat.jsonl
     #[arg(long, value_name = "URL", help_heading = "Scenario", value_parser = secret)]
     pub url: Option<Secret>,
 
@@ -140,7 +143,7 @@ pub struct CheckArgs {
     #[arg(short = 'v', long, help_heading = "Report")]
     pub verbose: bool,
 
-    /// Fail (exit 28) when all of it takes longer; 0 means no limit
+    /// Fail (exit 28) when all of it takes longer, all tries of --retry included; 0 means no limit
     #[arg(short = 'm', long, value_name = "DURATION", help_heading = "Limits",
           value_parser = values::duration)]
     pub max_time: Option<Duration>,

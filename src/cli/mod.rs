@@ -102,7 +102,11 @@ pub enum Task {
     /// peer is expected, in order, each within 5 seconds unless it says otherwise. What --record has
     /// written is a scenario too. A line on stdout tells of each step; the exit code is 0 when all passed,
     /// 4 when something else came than was expected, 26 when a file has a mistake (nothing is sent then),
-    /// and as elsewhere when a session could not be opened.
+    /// and as elsewhere when a session could not be opened: that of the first such file, and before 4.
+    /// wspipe-scenario(5) has all of the format. In short: {"text":"hi"} sends, {"from":"peer","text":"hi"}
+    /// expects, so do json, base64 and hex; regex and jq expect what matches; "within":"2s" waits less,
+    /// "skip":true lets others pass before, {"from":"peer","none":"2s"} expects silence, and
+    /// {"event":"close","from":"peer","code":1000} the end.
     #[command(args_override_self = true, after_help = CHECK_EXAMPLES)]
     Check(Deferred<CheckArgs>),
 

@@ -38,21 +38,31 @@ pub enum Surroundings {
     Later,
 }
 
+/// A file that cannot.
+#[derive(Debug)]
+pub struct Unread {
+    /// Its name, harmless.
+    pub file: String,
+    /// What is wrong in it, where it could be read.
+    pub mistakes: Vec<Mistake>,
+    /// All of that as a failure.
+    pub failure: Failure,
+}
+
 /// Reads all files.
 ///
 /// # Errors
-/// One cannot be read, or all mistakes of all of them.
-pub fn load(files: &[PathBuf], reading: &Reading) -> Result<Vec<Loaded>, Failure> {
+/// Those that cannot be read, or have mistakes.
+pub fn load(files: &[PathBuf], reading: &Reading) -> Result<Vec<Loaded>, Vec<Unread>> {
     let mut loaded = Vec::new();
     let mut wrong = Vec::new();
     for path in files {
-        match read(path, reading, Ok) {
+        match understand(path, reading, Ok) {
             Ok((file, scenario)) => loaded.push(Loaded { file, scenario }),
-            Err(Failure::Scenario(text)) => wrong.push(text),
-            Err(failure) => return Err(failure),
+            Err(unread) => wrong.push(unread),
         }
     }
-    if wrong.is_empty() { Ok(loaded) } else { Err(Failure::Scenario(wrong.join("\nwspipe: "))) }
+    if wrong.is_empty() { Ok(loaded) } else { Err(wrong) }
 }
 
 /// Reads a file for a purpose; its name, and what became of it.
@@ -64,6 +74,14 @@ pub fn read<T>(
     reading: &Reading,
     purpose: impl FnOnce(Scenario) -> Result<T, Vec<Mistake>>,
 ) -> Result<(String, T), Failure> {
+    understand(path, reading, purpose).map_err(|unread| unread.failure)
+}
+
+fn understand<T>(
+    path: &Path,
+    reading: &Reading,
+    purpose: impl FnOnce(Scenario) -> Result<T, Vec<Mistake>>,
+) -> Result<(String, T), Unread> {
     let mut values = Values::default();
     reading.vars.iter().for_each(|(name, text)| values.set_text(name, text));
     let environment = |name: &str| match reading.surroundings {
@@ -72,9 +90,16 @@ pub fn read<T>(
     };
     let given = Given { values: &values, environment: &environment, has_url: reading.has_url };
     let file = name(path);
-    match parse(&text(path, &file)?, given).and_then(purpose) {
+    let text = match text(path, &file) {
+        Ok(text) => text,
+        Err(failure) => return Err(Unread { file, mistakes: Vec::new(), failure }),
+    };
+    match parse(&text, given).and_then(purpose) {
         Ok(read) => Ok((file, read)),
-        Err(mistakes) => Err(Failure::Scenario(told(&file, &mistakes))),
+        Err(mistakes) => {
+            let failure = Failure::Scenario(told(&file, &mistakes));
+            Err(Unread { file, mistakes, failure })
+        }
     }
 }
 
@@ -92,8 +117,10 @@ fn text(path: &Path, name: &str) -> Result<String, Failure> {
     let failed = |error| Failure::ReadInput { name: name.to_owned(), error };
     String::from_utf8(bytes.map_err(failed)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = memchr::memchr_iter(b'\n', &error.as_bytes()[..at]).count() + 1;
-        Failure::Scenario(format!("{name}:{line}: not valid UTF-8"))
+        let before = String::from_utf8_lossy(&error.as_bytes()[..at]);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Failure::Scenario(format!("{name}:{line}:{column}: not valid UTF-8"))
     })
 }
 

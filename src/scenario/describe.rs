@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::expectation::{Awaited, Expectation, shown};
 use super::{Act, Content, Scenario, Step};
 use crate::failure::duration;
-use crate::output::escape::one_line;
+use crate::output::escape::{one_line, quoted};
 use crate::wire::close::meaning;
 use crate::wire::{Close, Kind};
 
@@ -44,13 +44,23 @@ impl Content {
         match self {
             Content::Text(template) => kind + &short(template.source().as_bytes()),
             Content::Json(template) => format!("json {}", cut(&one_line(&template.source()))),
-            Content::Bytes(bytes) if kind.is_empty() => format!("binary of {} bytes", bytes.len()),
-            Content::Bytes(bytes) => format!("{kind}of {} bytes", bytes.len()),
+            Content::Bytes(content) => {
+                let kind = if kind.is_empty() { "binary " } else { &kind };
+                format!("{kind}of {}", bytes(content.len() as u64))
+            }
         }
     }
 }
 
 impl Expectation {
+    /// What a Ping or Pong is to carry, if that is named.
+    fn payload(&self) -> String {
+        match &self.content {
+            Some(Content::Bytes(payload)) => format!(" {}", short(payload)),
+            _ => String::new(),
+        }
+    }
+
     /// What is expected, in one line.
     pub fn describe(&self) -> String {
         let mut parts = Vec::new();
@@ -63,22 +73,19 @@ impl Expectation {
                 }
                 (None, None) => None,
             }),
-            Awaited::Ping => parts.push("a ping".into()),
-            Awaited::Pong => parts.push("a pong".into()),
+            Awaited::Ping => parts.push(format!("a ping{}", self.payload())),
+            Awaited::Pong => parts.push(format!("a pong{}", self.payload())),
             Awaited::Close => parts.push(match self.code {
                 Some(code) => format!("close {code} {}", meaning(code)),
                 None => "close".into(),
             }),
         }
         parts.extend(
-            self.regex
-                .as_ref()
-                .map(|regex| format!("a match of {}", short(regex.source().as_bytes()))),
+            self.regex.as_ref().map(|regex| format!("a match of {}", filter(&regex.source()))),
         );
-        parts.extend(
-            self.jq.as_ref().map(|query| format!("jq {}", short(query.source().as_bytes()))),
-        );
-        parts.extend(self.length.map(|length| format!("{length} bytes")));
+        parts.extend(self.jq.as_ref().map(|query| format!("jq {}", filter(&query.source()))));
+        let length = self.length.filter(|_| !matches!(self.content, Some(Content::Bytes(_))));
+        parts.extend(length.map(bytes));
         parts.extend(
             self.reason
                 .as_ref()
@@ -91,6 +98,15 @@ impl Expectation {
         }
         parts.join(", ")
     }
+}
+
+fn bytes(length: u64) -> String {
+    format!("{length} byte{}", if length == 1 { "" } else { "s" })
+}
+
+/// A filter or a regular expression, which may have quotes in it.
+fn filter(source: &str) -> String {
+    quoted(&cut(source))
 }
 
 fn words(close: &Close) -> String {
@@ -114,6 +130,11 @@ fn cut(text: &str) -> String {
     }
     let end = (0..=SHORT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     format!("{}…", &text[..end])
+}
+
+/// A limit in words, to the millisecond.
+pub fn rounded(limit: Duration) -> String {
+    duration(&Duration::from_millis(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)))
 }
 
 /// How long something took, for people.

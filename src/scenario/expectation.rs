@@ -11,7 +11,7 @@ use super::template::{Style, Template, Values};
 use crate::difference::{difference, nearness};
 use crate::exit::Closure;
 use crate::jq::Filter;
-use crate::output::escape::{Layout, bytes};
+use crate::output::escape::{Layout, bytes, quoted};
 use crate::wire::Kind;
 use crate::wire::close::{ABNORMAL, NO_CODE, meaning};
 
@@ -166,7 +166,7 @@ impl Pattern {
             Err(why) => return Some(format!("regex: {why}")),
         };
         let matches = regex.is_match(message);
-        (!matches).then(|| format!("regex {source:?} matches nothing in it"))
+        (!matches).then(|| format!("regex {} matches nothing in it", quoted(&source)))
     }
 }
 
@@ -206,12 +206,12 @@ impl Query {
     }
 
     fn judge(&self, message: &[u8], values: &Values) -> Option<String> {
-        let source = self.0.expand(values, Style::Jq);
+        let source = quoted(&self.0.expand(values, Style::Jq));
         match self.last(message, values) {
             Ok(Some(result)) if result != "false" && result != "null" => None,
-            Ok(Some(result)) => Some(format!("jq {source:?} gives {result}")),
-            Ok(None) => Some(format!("jq {source:?} gives nothing")),
-            Err(why) => Some(format!("jq {source:?}: {why}")),
+            Ok(Some(result)) => Some(format!("jq {source} gives {}", beginning(result.as_bytes()))),
+            Ok(None) => Some(format!("jq {source} gives nothing")),
+            Err(why) => Some(format!("jq {source}: {}", beginning(why.as_bytes()))),
         }
     }
 }
@@ -282,8 +282,8 @@ impl Expectation {
     fn capture(&self, payload: &[u8], values: &Values) -> Result<Vec<(String, String)>, String> {
         let captured =
             self.captures.iter().map(|(name, query)| match query.last(payload, values) {
-                Ok(Some(json)) => Ok((name.clone(), json)),
-                Ok(None) => Err(format!("there is nothing to capture as {name}")),
+                Ok(Some(json)) if json != "null" => Ok((name.clone(), json)),
+                Ok(_) => Err(format!("there is nothing to capture as {name}")),
                 Err(error) => Err(format!("cannot capture {name}: {error}")),
             });
         captured.collect()
@@ -358,7 +358,8 @@ fn differing(expected: &[u8], got: &[u8]) -> String {
             bytes[from.min(end)..end].iter().map(|byte| format!(" {byte:02x}")).collect();
         let before = if from > 0 { " …" } else { "" };
         let after = if end < bytes.len() { " …" } else { "" };
-        format!("{before}{hex}{after} ({} bytes)", bytes.len())
+        let plural = if bytes.len() == 1 { "" } else { "s" };
+        format!("{before}{hex}{after} ({} byte{plural})", bytes.len())
     };
     format!("they differ at byte {}\n-{}\n+{}", at + 1, piece(expected), piece(got))
 }
@@ -403,7 +404,12 @@ pub fn ended(closure: &Closure) -> String {
 
 /// The beginning of a payload, between quotes and harmless.
 pub fn shown(payload: &[u8]) -> String {
-    let mut text = String::from("\"");
+    format!("\"{}\"", beginning(payload))
+}
+
+/// The beginning of a payload, harmless and on one line.
+fn beginning(payload: &[u8]) -> String {
+    let mut text = String::new();
     let mut most = payload.len().min(SHOWN);
     while most < payload.len() && most > 0 && payload[most] & 0xc0 == 0x80 {
         most -= 1;
@@ -412,7 +418,6 @@ pub fn shown(payload: &[u8]) -> String {
     if most < payload.len() {
         text.push_str(&format!("… ({} bytes)", payload.len()));
     }
-    text.push('"');
     text
 }
 
@@ -491,6 +496,7 @@ mod tests {
                 Judged::Met(vec![("x".into(), "1.50".into())]),
             ),
             ("{\"capture\":{\"x\":\".a\"}}", text("[]"), Judged::Unmet),
+            ("{\"capture\":{\"x\":\".a\"}}", text("{}"), Judged::Unmet),
             ("{\"capture\":{\"x\":\".[]\"}}", text("[]"), Judged::Unmet),
             ("{}", Came::Ping(b""), Judged::Unmet),
             ("{}", Came::End(&closed), Judged::Unmet),
@@ -549,7 +555,7 @@ mod tests {
             (
                 "{\"event\":\"pong\",\"text\":\"x\"}",
                 Came::Pong(b"\xff"),
-                &["they differ at byte 1\n- 78 (1 bytes)\n+ ff (1 bytes)"],
+                &["they differ at byte 1\n- 78 (1 byte)\n+ ff (1 byte)"],
             ),
         ];
         for (line, came, expected) in cases {

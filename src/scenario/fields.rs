@@ -33,6 +33,9 @@ pub struct Fields<'a> {
 const EXAMPLE: &str =
     "a record is one JSON object a line, such as {\"from\":\"peer\",\"text\":\"hi\"}";
 
+/// What to write in place of a comment.
+const COMMENT: &str = "there are no comments; any record may have a field \"comment\"";
+
 impl<'a> Fields<'a> {
     /// Reads a line; `number` is its place in the file.
     ///
@@ -45,7 +48,8 @@ impl<'a> Fields<'a> {
             // serde counts bytes, and names the one where it gave up.
             let before = text.get(..error.column().saturating_sub(1)).unwrap_or(text);
             let column = before.chars().count() as u64 + 1;
-            let hint = EXAMPLE.to_owned();
+            let is_comment = ["#", "//"].iter().any(|mark| text.trim_start().starts_with(mark));
+            let hint = if is_comment { COMMENT } else { EXAMPLE }.to_owned();
             Mistake { line: number, column, what: format!("not a record: {what}"), hint }
         })?;
         let fields = Fields { text, line: number, fields };

@@ -15,12 +15,12 @@ mod template;
 use std::time::Duration;
 
 pub use cue::{Cue, Part, Speed, parts};
-pub use describe::took;
+pub use describe::{rounded, took};
 pub use expectation::{Awaited, Came, Expectation, Judged, ended};
 pub use fields::Mistake;
 pub use k6::Untranslated;
 pub use parse::{Given, parse};
-pub use report::{Explanation, Played, StepDone, StepEnd, Tally};
+pub use report::{Explanation, Played, StepDone, StepEnd, Tally, hide};
 pub use template::{JsonTemplate, Style, Template, Values, is_variable};
 
 use crate::wire::Kind;
@@ -83,6 +83,8 @@ pub struct Opening {
     pub url: Option<Template>,
     /// The subprotocols that are offered.
     pub subprotocols: Vec<String>,
+    /// Whether the server must choose one of them.
+    pub needs_subprotocol: bool,
     /// Headers, in order.
     pub headers: Vec<(String, Template)>,
     /// The status that the upgrade is refused with.
@@ -100,6 +102,13 @@ pub enum Content {
     Json(JsonTemplate),
     /// Bytes.
     Bytes(Vec<u8>),
+}
+
+impl Opening {
+    /// Whether the server may choose this subprotocol.
+    pub fn may_choose(&self, chosen: &str) -> bool {
+        !self.needs_subprotocol || self.subprotocols.iter().any(|name| name == chosen)
+    }
 }
 
 impl Content {

@@ -47,12 +47,9 @@ impl Explanation {
 
     /// Puts the names of secrets in the place of what they stand for.
     pub fn hide<'a>(&mut self, secrets: impl Iterator<Item = (String, &'a str)>) {
-        for (secret, name) in secrets {
-            for line in self.why.iter_mut().chain(&mut self.arrived) {
-                if line.contains(&secret) {
-                    *line = line.replace(&secret, &format!("{{{{{name}}}}}"));
-                }
-            }
+        let secrets: Vec<_> = secrets.collect();
+        for line in self.why.iter_mut().chain(&mut self.arrived) {
+            *line = hide(std::mem::take(line), secrets.iter().cloned());
         }
     }
 
@@ -62,6 +59,14 @@ impl Explanation {
         let arrived = self.arrived.iter().map(|line| format!("  {line}"));
         self.why.iter().cloned().chain(heading).chain(arrived)
     }
+}
+
+/// Puts the names of secrets in the place of what they stand for.
+pub fn hide<'a>(text: String, secrets: impl Iterator<Item = (String, &'a str)>) -> String {
+    secrets.fold(text, |text, (secret, name)| match text.contains(&secret) {
+        true => text.replace(&secret, &format!("{{{{{name}}}}}")),
+        false => text,
+    })
 }
 
 /// A scenario that has been played, or has not.

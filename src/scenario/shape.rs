@@ -34,7 +34,7 @@ pub enum Event {
 
 const EVENTS: [&str; 8] =
     ["message", "ping", "pong", "close", "open", "scenario", "failure", "reconnect"];
-const ANY: [&str; 4] = ["event", "from", "time", "conn"];
+const ANY: [&str; 5] = ["event", "from", "time", "conn", "comment"];
 const CONTENT: [&str; 6] = ["opcode", "length", "text", "json", "base64", "hex"];
 
 /// The kind of a record.
@@ -65,7 +65,11 @@ pub fn of(fields: &mut Fields) -> Result<Shape, Mistake> {
         }
     };
     Ok(match side(fields)? {
-        Side::Us if what == Event::Pong => Shape::Told,
+        Side::Us if what == Event::Pong && fields.has("time") => Shape::Told,
+        Side::Us if what == Event::Pong => {
+            let hint = "leave it out: a ping of the peer is answered without being asked for";
+            return Err(fields.mistaken("a pong of ours is not sent", hint));
+        }
         Side::Us => Shape::Sent(what),
         Side::Peer => Shape::Expected(what),
     })
@@ -134,7 +138,7 @@ impl Shape {
             return Ok(());
         }
         let (own, recorded) = self.fields();
-        let common: &[&str] = if self == Shape::Header { &[] } else { &ANY };
+        let common: &[&str] = if self == Shape::Header { &ANY[4..] } else { &ANY };
         let may_be =
             |name: &str| own.contains(&name) || recorded.contains(&name) || common.contains(&name);
         let Some((name, value)) = fields.others(may_be) else { return self.check_none(fields) };
@@ -169,7 +173,7 @@ impl Shape {
         if !fields.has("none") {
             return Ok(());
         }
-        let also = fields.others(|name| ["none", "conn", "time"].contains(&name));
+        let also = fields.others(|name| ["none", "conn", "time", "comment"].contains(&name));
         also.map_or(Ok(()), |(name, value)| {
             let what = format!("{name} means nothing beside none");
             Err(fields.misnamed(

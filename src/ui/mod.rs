@@ -16,7 +16,7 @@ mod write_out;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-pub use check::{Lines, Tap, Telling, annotation, junit};
+pub use check::{Lines, Tap, Telling, annotation, junit, mistakes};
 pub use closing::{closing_line, refusal_line, signal_name};
 pub use console::Console;
 use opening::{answered, asked, push_headers, way};
@@ -168,7 +168,8 @@ impl Voice {
         shown + "\n"
     }
 
-    fn refusal(self, refusal: &Refusal) -> String {
+    /// What the server said besides the status, each line behind a newline.
+    pub fn refusal(self, refusal: &Refusal) -> String {
         let mut text = String::new();
         let shown = if self.shows_answer() {
             refusal.body.len()

@@ -1,6 +1,7 @@
 //! `check`: scenarios are read, played against servers, and told of.
 
 mod export;
+mod open;
 mod play;
 mod tell;
 
@@ -17,18 +18,19 @@ use tokio::task::{JoinSet, LocalSet};
 use super::cookies::Cookies;
 use super::plan::limit;
 use super::request::how;
-use super::scenarios::{Loaded, Reading, Surroundings, load};
+use super::scenarios::{Loaded, Reading, Surroundings, Unread, load};
 use crate::cli::CheckArgs;
 use crate::exit::{self, Exit, code};
 use crate::failure::{Failure, TimeLimit};
 use crate::handshake::{Request, Secret, Target};
 use crate::output::Palette;
-use crate::scenario::{Played, Scenario, Step, StepDone, StepEnd};
+use crate::scenario::{Explanation, Played, Scenario, Step, StepDone, StepEnd};
 use crate::session::{Interrupt, Interrupts};
-use crate::ui::{Lines, Tap, Telling, Voice};
+use crate::ui::{Lines, Tap, Telling, Voice, mistakes, signal_name};
 use crate::wire::Close;
 use export::export;
-use play::{Verdict, Way, play};
+use open::Way;
+use play::{Stop, Verdict, play};
 use tell::{Sender, Teller, Told};
 
 /// Plays the scenarios of all files.
@@ -46,10 +48,13 @@ pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result
         has_url: target.is_some(),
         surroundings: Surroundings::Ours,
     };
-    let loaded = load(&arguments.files, &reading)?;
+    let loaded = match load(&arguments.files, &reading) {
+        Ok(loaded) => loaded,
+        Err(unread) => return refuse(&unread, &arguments, voice),
+    };
     let mut interrupts = Interrupts::new(start, arguments.max_time.and_then(limit))
         .context("cannot listen for signals")?;
-    let mut teller = Teller::begin(telling(&arguments), &arguments, voice, &loaded)?;
+    let teller = Teller::begin(telling(&arguments), &arguments, voice, &loaded)?;
     let cookies = Cookies::of(&arguments.opening, None, target.as_ref())?;
     let retry = arguments.opening.retry.rules();
     let max_message = Some(arguments.max_message_size).filter(|size| *size > 0);
@@ -79,23 +84,32 @@ pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result
     let verdicts = loop {
         tokio::select! {
             verdicts = &mut playing => break verdicts,
-            failure = teller.failed() => return Err(failure),
+            () = teller.is_unheard(), if ended.is_none() => {
+                // As for any program whose reader has gone, but in order.
+                ended = Some(Exit::Code(code::OUTPUT));
+                let why = "nobody reads the results".to_owned();
+                stop.send_replace(Some(Stop { why, close: Close::new(1001, "") }));
+            }
             interrupt = interrupts.next() => {
                 if let Some(Exit::Signal(_)) = ended {
                     // A second one at once.
                     return Ok(ended.unwrap_or(Exit::Code(code::OTHER)));
                 }
-                let (exit, close) = match interrupt {
-                    Interrupt::Signal(signal) => (Exit::Signal(signal), Close::new(1001, "")),
+                let (exit, stop_with) = match interrupt {
+                    Interrupt::Signal(signal) => {
+                        let why = format!("ended by {}", signal_name(signal));
+                        (Exit::Signal(signal), Stop { why, close: Close::new(1001, "") })
+                    }
                     Interrupt::MaxTime(limit) => {
                         let failure = Failure::TimeLimit(TimeLimit::MaxTime(limit));
                         // Where nobody reads there is nobody to tell.
                         let _ = io::stderr().lock().write_all(voice.failure(&failure).as_bytes());
-                        (exit::of_failure(&failure), Close::new(1000, ""))
+                        let why = failure.to_string();
+                        (exit::of_failure(&failure), Stop { why, close: Close::new(1000, "") })
                     }
                 };
                 ended.get_or_insert(exit);
-                stop.send_replace(Some(close));
+                stop.send_replace(Some(stop_with));
             }
         }
     };
@@ -114,7 +128,7 @@ struct All {
     loaded: Vec<Loaded>,
     way: Rc<Way>,
     tell: Sender,
-    stopped: watch::Receiver<Option<Close>>,
+    stopped: watch::Receiver<Option<Stop>>,
     jobs: usize,
     fail_fast: bool,
 }
@@ -147,6 +161,32 @@ impl All {
         verdicts.sort_by_key(|(number, _)| *number);
         verdicts.into_iter().map(|(_, verdict)| verdict).collect()
     }
+}
+
+/// Says what is wrong with files, also to those who read reports. Nothing is played.
+fn refuse(unread: &[Unread], arguments: &CheckArgs, voice: Voice) -> Result<Exit, Failure> {
+    let mut report = tell::Report::begin(arguments)?;
+    let mut said = String::new();
+    let mut bad = Vec::new();
+    for Unread { file, mistakes, failure } in unread {
+        said += &voice.failure(failure);
+        let line = mistakes.first().map_or(1, |mistake| mistake.line);
+        let end = StepEnd::Error(Explanation::new([failure.to_string()]));
+        let (what, took) = ("the file is read".to_owned(), Default::default());
+        let steps = vec![StepDone { line, what, took, end }];
+        bad.push(Played { file: file.clone(), name: None, steps, took });
+    }
+    report.write(&bad)?;
+    if tell::annotates() {
+        said.extend(unread.iter().flat_map(|unread| mistakes(&unread.file, &unread.mistakes)));
+    }
+    if arguments.tap && !voice.silent {
+        // Where nobody reads there is nobody to tell.
+        let _ =
+            io::stdout().lock().write_all(b"TAP version 13\nBail out! Not all files can be read\n");
+    }
+    let _ = io::stderr().lock().write_all(said.as_bytes());
+    Ok(Exit::Code(code::INPUT))
 }
 
 /// Tells of a scenario that is not played.

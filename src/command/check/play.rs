@@ -3,66 +3,30 @@
 use std::convert::Infallible;
 use std::future::ready;
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::{Instant as TokioInstant, sleep, sleep_until};
+use tokio::time::{Instant as TokioInstant, sleep_until};
 
 use super::not_run;
+use super::open::Way;
 use super::tell::Told;
 use crate::command::connection::{Connection, came, converse};
-use crate::command::serve;
-use crate::command::setback::setback;
 use crate::exit::{self, Answer, Closure, Exit};
-use crate::failure::{Failure, duration};
-use crate::handshake::{HeaderLine, Jar, Location, Target};
-use crate::net::{self, How};
-use crate::policy::retry::Retry;
+use crate::failure::Failure;
+use crate::net::{self};
+use crate::output::escape::one_line;
 use crate::scenario::{
     Act, Awaited, Came, Expectation, Explanation, Judged, Opening, Played, Scenario, Step,
-    StepDone, StepEnd, Style, Template, Values, WITHIN, ended,
+    StepDone, StepEnd, Values, ended, rounded,
 };
 use crate::session::{Conversation, Heard};
-use crate::ui::Voice;
 use crate::wire::{Close, Role};
 
-/// How long the connections may take to part when a scenario has failed or is ended from outside.
+/// How long the connections may take to part; how they do is not judged.
 const PARTING: Duration = Duration::from_secs(1);
 /// Things that also came, and are told.
 const TOLD: usize = 10;
-
-/// How connections are opened.
-#[derive(Debug)]
-pub struct Way {
-    /// `--url`.
-    pub target: Option<Target>,
-    /// The same as it is shown.
-    pub url: Option<String>,
-    /// The flags about the opening.
-    pub how: How,
-    /// When it is tried again.
-    pub retry: Retry,
-    /// The cookies of files.
-    pub jar: Option<Jar>,
-    /// The largest message that is taken.
-    pub max_message: Option<u64>,
-    /// How much is said.
-    pub voice: Voice,
-}
-
-impl Way {
-    /// A step in one line.
-    pub fn describe(&self, scenario: &Scenario, step: &Step) -> String {
-        match (&step.act, &self.url) {
-            (Act::Open(opening), Some(url)) => {
-                let url = Some(Template::literal(url));
-                let act = Act::Open(Opening { url, ..opening.clone() });
-                scenario.describe(&Step { act, ..step.clone() })
-            }
-            _ => scenario.describe(step),
-        }
-    }
-}
 
 /// How a scenario ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +39,15 @@ pub enum Verdict {
     Error(Exit),
     /// It was not played to its end.
     NotRun,
+}
+
+/// Why all scenarios are ended before they are over.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// What is told.
+    pub why: String,
+    /// What peers are told.
+    pub close: Close,
 }
 
 /// Why a step did not pass.
@@ -99,9 +72,10 @@ struct Play<'a> {
     way: Rc<Way>,
     connections: Vec<Option<Connection>>,
     values: Values,
-    stopped: watch::Receiver<Option<Close>>,
-    /// What came and was passed over in the step that is under way.
+    stopped: watch::Receiver<Option<Stop>>,
+    /// What came and was passed over in the step that is under way, and how much more than is told.
     passed_over: Vec<String>,
+    more_passed_over: u64,
     tell: &'a dyn Fn(Told),
 }
 
@@ -110,7 +84,7 @@ pub async fn play(
     scenario: Scenario,
     file: String,
     way: Rc<Way>,
-    stopped: watch::Receiver<Option<Close>>,
+    stopped: watch::Receiver<Option<Stop>>,
     tell: &dyn Fn(Told),
 ) -> Verdict {
     tell(Told::Scenario);
@@ -125,6 +99,7 @@ pub async fn play(
         values,
         stopped,
         passed_over: Vec::new(),
+        more_passed_over: 0,
         tell,
     };
     let mut verdict = Verdict::Passed;
@@ -141,7 +116,7 @@ pub async fn play(
         steps.push(done);
     }
     tell(Told::Played(Played { file, name: scenario.name.clone(), steps, took: begun.elapsed() }));
-    play.part(verdict == Verdict::Passed).await;
+    play.part().await;
     verdict
 }
 
@@ -150,12 +125,16 @@ impl Play<'_> {
         let what = self.way.describe(self.scenario, step);
         (self.tell)(Told::Begun(what.clone()));
         self.passed_over.clear();
+        self.more_passed_over = 0;
         let begun = Instant::now();
         let done = self.act(step).await;
         let took = begun.elapsed();
         let (end, verdict) = match done {
             Ok(()) => (StepEnd::Passed, Verdict::Passed),
-            Err(Trouble::Stopped) => (StepEnd::NotRun, Verdict::NotRun),
+            Err(Trouble::Stopped) => {
+                let why = self.stopped.borrow().as_ref().map(|stop| stop.why.clone());
+                (StepEnd::Error(Explanation::new(why)), Verdict::NotRun)
+            }
             Err(Trouble::Unmet(mut explanation)) => {
                 self.take_what_is_there().await;
                 explanation.arrived = self.what_else_arrived();
@@ -163,10 +142,10 @@ impl Play<'_> {
                 (StepEnd::Failed(explanation), Verdict::Failed)
             }
             Err(Trouble::Failed(failure)) => {
-                let hint = failure.hint().map(|hint| format!("hint: {hint}"));
-                let why = [failure.to_string()].into_iter().chain(hint);
                 let exit = exit::of_failure(&failure);
-                (StepEnd::Error(Explanation::new(why)), Verdict::Error(exit))
+                let mut explanation = Explanation::new(self.way.explain(&failure, &step.act));
+                explanation.hide(self.values.secrets());
+                (StepEnd::Error(explanation), Verdict::Error(exit))
             }
         };
         (StepDone { line: step.line, what, took, end }, verdict)
@@ -220,21 +199,10 @@ impl Play<'_> {
         if let Some(connection) = self.connections[conn].take() {
             connection.part().await;
         }
-        let mut how = self.how(opening)?;
-        let location = match self.target(opening)? {
-            Target::Server(location) => location,
-            Target::Echo => {
-                how.go_straight();
-                serve::start_echo().await?
-            }
-        };
-        if let Some(within) = opening.within {
-            how.limits.connect_timeout = Some(within);
-        }
         let way = Rc::clone(&self.way);
         let mut stopped = self.stopped.clone();
         let opened = tokio::select! {
-            opened = open_at_last(&way, &location, &how) => opened,
+            opened = way.open(opening, self.scenario.url.as_ref(), &self.values) => opened,
             never = converse_on(&mut self.connections) => match never {},
             _ = stopped.wait_for(Option::is_some) => return Err(Trouble::Stopped),
         };
@@ -245,44 +213,28 @@ impl Play<'_> {
                 let conversation =
                     Conversation::new(stream, &early, Role::Client, way.max_message, deflate);
                 self.connections[conn] = Some(Connection::new(conversation));
-                let accepted =
-                    |status| format!("the upgrade was accepted, not refused with {status}");
-                refused.map_or(Ok(()), |status| Err(unmet([accepted(status)])))
+                let wrong = match (refused, accepted.subprotocol) {
+                    (Some(status), _) => {
+                        format!("the upgrade was accepted, not refused with {status}")
+                    }
+                    (None, None) if opening.needs_subprotocol => {
+                        format!("the server chose no subprotocol, not {}", one_of(opening))
+                    }
+                    (None, Some(chosen)) if !opening.may_choose(&chosen) => {
+                        format!("the server chose {}, not {}", one_line(&chosen), one_of(opening))
+                    }
+                    _ => return Ok(()),
+                };
+                Err(unmet([wrong]))
             }
             (Err(Failure::Refused(refusal)), Some(status)) => {
                 let got = refusal.status.as_u16();
                 let why = format!("the upgrade was refused with {got}, not {status}");
-                if got == status { Ok(()) } else { Err(unmet([why])) }
+                let said = way.voice.refusal(&refusal);
+                if got == status { Ok(()) } else { Err(unmet([why + &said])) }
             }
             (Err(failure), _) => Err(failure.into()),
         }
-    }
-
-    fn how(&self, opening: &Opening) -> Result<How, Failure> {
-        let mut how = self.way.how.clone();
-        if how.request.subprotocols.is_empty() {
-            how.request.subprotocols.clone_from(&opening.subprotocols);
-        }
-        for (name, value) in &opening.headers {
-            let value = value.expand(&self.values, Style::Plain);
-            let header = HeaderLine::parse(&format!("{name}: {value}")).map_err(|why| {
-                Failure::usage(
-                    format!("the header {name}: {why}"),
-                    "look at what its names stand for",
-                )
-            })?;
-            how.request.headers.push(header);
-        }
-        Ok(how)
-    }
-
-    fn target(&self, opening: &Opening) -> Result<Target, Failure> {
-        if let Some(target) = &self.way.target {
-            return Ok(target.clone());
-        }
-        let url = opening.url.as_ref().or(self.scenario.url.as_ref());
-        let url = url.map(|url| url.expand(&self.values, Style::Plain)).unwrap_or_default();
-        Ok(Target::parse(&url)?)
     }
 
     /// Waits until what was said is on its way.
@@ -294,7 +246,7 @@ impl Play<'_> {
                 _ => self.connection(conn)?,
             };
             if Instant::now() >= deadline {
-                let within = duration(&within);
+                let within = rounded(within);
                 return Err(unmet([format!("the peer did not take it within {within}")]));
             }
             self.wait(deadline).await?;
@@ -312,6 +264,8 @@ impl Play<'_> {
             Awaited::Pong => Connection::take_pong,
             Awaited::Message | Awaited::Close => Connection::take,
         };
+        // Others may come and go before it.
+        let is_control = matches!(expected.awaited, Awaited::Ping | Awaited::Pong);
         let deadline = Instant::now() + within;
         let mut nearest = None;
         loop {
@@ -322,7 +276,7 @@ impl Play<'_> {
                         captured.into_iter().for_each(|(name, json)| self.values.set(&name, json));
                         return Ok(());
                     }
-                    Judged::Unmet if expected.skip && !is_end => {
+                    Judged::Unmet if !is_end && (expected.skip || is_control) => {
                         self.pass_over(conn, came(&heard));
                         let nearness = expected.nearness(came(&heard), &self.values);
                         if nearest.as_ref().is_none_or(|(best, _)| nearness > *best) {
@@ -335,7 +289,7 @@ impl Play<'_> {
                 }
             }
             if Instant::now() >= deadline {
-                let within = duration(&within);
+                let within = rounded(within);
                 return Err(match nearest {
                     None => unmet([format!("nothing came within {within}")]),
                     Some((_, heard)) => {
@@ -385,7 +339,7 @@ impl Play<'_> {
                 };
             }
             if Instant::now() >= deadline {
-                let within = duration(&within);
+                let within = rounded(within);
                 return Err(unmet([format!("our Close was not answered within {within}")]));
             }
             self.wait(deadline).await?;
@@ -395,12 +349,14 @@ impl Play<'_> {
     fn pass_over(&mut self, conn: usize, came: Came) {
         if self.passed_over.len() < TOLD {
             self.passed_over.push(self.named(conn) + &came.describe());
+        } else {
+            self.more_passed_over += 1;
         }
     }
 
     fn named(&self, conn: usize) -> String {
         let name = &self.scenario.conns[conn];
-        if name.is_empty() { String::new() } else { format!("{name}: ") }
+        if name.is_empty() { String::new() } else { format!("{}: ", one_line(name)) }
     }
 
     /// Reads what has arrived by now, or enough of it.
@@ -417,7 +373,7 @@ impl Play<'_> {
     /// What came and no step has taken, in lines.
     fn what_else_arrived(&mut self) -> Vec<String> {
         let mut arrived = std::mem::take(&mut self.passed_over);
-        let mut more = 0;
+        let mut more = self.more_passed_over;
         for (conn, connection) in self.connections.iter().enumerate() {
             for heard in connection.iter().flat_map(Connection::untaken) {
                 if arrived.len() < TOLD {
@@ -433,13 +389,14 @@ impl Play<'_> {
         arrived
     }
 
-    /// Closes what is open, and waits for the answers, the longer if all went well.
-    async fn part(mut self, all_well: bool) {
-        let close = self.stopped.borrow().clone().unwrap_or(Close::new(1000, ""));
+    /// Closes what is open, and waits for the answers.
+    async fn part(mut self) {
+        let stop = self.stopped.borrow().as_ref().map(|stop| stop.close.clone());
+        let close = stop.unwrap_or(Close::new(1000, ""));
         for connection in self.connections.iter_mut().flatten() {
             connection.close(close.clone());
         }
-        let deadline = Instant::now() + if all_well { WITHIN } else { PARTING };
+        let deadline = Instant::now() + PARTING;
         let is_open = |connection: &Connection| connection.ended.is_none();
         while self.connections.iter().flatten().any(is_open) && Instant::now() < deadline {
             // Nobody looks at what comes now.
@@ -450,7 +407,6 @@ impl Play<'_> {
             tokio::select! {
                 () = converse(&mut self.connections) => {}
                 () = late => {}
-                _ = self.stopped.wait_for(Option::is_some), if all_well => break,
             }
         }
         for connection in self.connections.into_iter().flatten() {
@@ -459,37 +415,16 @@ impl Play<'_> {
     }
 }
 
-/// Opens a connection, as often as it may help.
-async fn open_at_last(way: &Way, location: &Location, how: &How) -> Result<net::Opened, Failure> {
-    let first = Instant::now();
-    let mut made = 0;
-    loop {
-        let mut jar = way.jar.clone();
-        let mut tell = |step: crate::handshake::Step<'_>| {
-            let text = way.voice.step(&step);
-            if !text.is_empty() {
-                // Where nobody reads there is nobody to tell.
-                let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes());
-            }
-        };
-        let failure = match net::open(location, how, jar.as_mut(), &mut tell).await {
-            Ok(opened) => return Ok(opened),
-            Err(failure) => failure,
-        };
-        let setback = setback(&failure, SystemTime::now());
-        let Some(pause) = way.retry.pause(setback, made, first.elapsed()) else {
-            return Err(failure);
-        };
-        made += 1;
-        sleep(pause).await;
-    }
-}
-
 /// Lets the connections speak and listen for ever.
 async fn converse_on(connections: &mut [Option<Connection>]) -> Infallible {
     loop {
         converse(connections).await;
     }
+}
+
+/// The subprotocols of which one was to be chosen, in words.
+fn one_of(opening: &Opening) -> String {
+    opening.subprotocols.join(" or ")
 }
 
 fn unmet(why: impl IntoIterator<Item = String>) -> Trouble {

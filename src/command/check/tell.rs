@@ -3,17 +3,18 @@
 
 use std::collections::VecDeque;
 use std::env;
-use std::fs::File;
-use std::future::pending;
+use std::fs::Permissions;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::Path;
-use std::sync::mpsc;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::sync::oneshot;
+use tempfile::{Builder, NamedTempFile};
+use tokio::sync::{Notify, oneshot};
 
 use crate::cli::CheckArgs;
 use crate::command::scenarios::Loaded;
@@ -55,6 +56,7 @@ impl Sender {
 pub struct Teller {
     sender: Sender,
     done: oneshot::Receiver<Result<(), Failure>>,
+    gone: Arc<Notify>,
 }
 
 impl Teller {
@@ -68,16 +70,8 @@ impl Teller {
         voice: Voice,
         loaded: &[Loaded],
     ) -> Result<Teller, Failure> {
-        let failed =
-            |path: &Path, error| Failure::Output { name: path.display().to_string(), error };
-        let junit = match &arguments.junit {
-            Some(path) => {
-                let file = File::create(path).map_err(|error| failed(path, error))?;
-                Some((path.display().to_string(), file))
-            }
-            None => None,
-        };
-        let annotates = env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true");
+        let report = Report::begin(arguments)?;
+        let annotates = annotates();
         let scenarios = loaded.iter().map(|one| Waiting {
             file: one.file.clone(),
             name: one.scenario.name.clone(),
@@ -85,10 +79,11 @@ impl Teller {
         });
         let (sender, heard) = mpsc::channel();
         let (done, is_done) = oneshot::channel();
+        let gone = Arc::new(Notify::new());
         let thread = Thread {
             telling,
             voice,
-            junit,
+            report,
             annotates,
             is_tap: arguments.tap,
             waiting: scenarios.collect(),
@@ -96,6 +91,8 @@ impl Teller {
             played: Vec::new(),
             spinner: spinner(voice, arguments.tap),
             begun: Instant::now(),
+            unprinted: None,
+            gone: Arc::clone(&gone),
         };
         let steps = loaded.iter().map(|one| one.scenario.steps.len()).sum();
         thread::Builder::new()
@@ -106,7 +103,7 @@ impl Teller {
                 let _ = done.send(told);
             })
             .context("cannot start a thread")?;
-        Ok(Teller { sender: Sender(sender), done: is_done })
+        Ok(Teller { sender: Sender(sender), done: is_done, gone })
     }
 
     /// One who tells it.
@@ -114,13 +111,9 @@ impl Teller {
         self.sender.clone()
     }
 
-    /// Why nothing more can be told, once it is so.
-    pub async fn failed(&mut self) -> Failure {
-        match (&mut self.done).await {
-            Ok(Err(failure)) => failure,
-            // It goes on for as long as there is one who tells it.
-            _ => pending().await,
-        }
+    /// Waits until nothing more can be printed.
+    pub async fn is_unheard(&self) {
+        self.gone.notified().await;
     }
 
     /// Waits until all is told.
@@ -128,7 +121,7 @@ impl Teller {
     /// # Errors
     /// It cannot be.
     pub async fn end(self) -> Result<(), Failure> {
-        let Teller { sender, done } = self;
+        let Teller { sender, done, .. } = self;
         drop(sender);
         // A panic in it ends the process.
         done.await.unwrap_or(Ok(()))
@@ -146,7 +139,7 @@ struct Waiting {
 struct Thread {
     telling: Box<dyn Telling>,
     voice: Voice,
-    junit: Option<(String, File)>,
+    report: Report,
     /// Whether GitHub wants to know.
     annotates: bool,
     is_tap: bool,
@@ -156,12 +149,26 @@ struct Thread {
     played: Vec<Played>,
     spinner: Option<ProgressBar>,
     begun: Instant,
+    /// Why nothing more is printed.
+    unprinted: Option<Failure>,
+    /// Told when it is so.
+    gone: Arc<Notify>,
 }
 
 impl Thread {
     fn run(mut self, heard: mpsc::Receiver<(usize, Told)>, steps: usize) -> Result<(), Failure> {
+        let told = self.tell_all(heard, steps);
+        // Whoever reads the report need not be the one who reads our stdout.
+        told.and(self.report.write(&self.played))
+    }
+
+    fn tell_all(
+        &mut self,
+        heard: mpsc::Receiver<(usize, Told)>,
+        steps: usize,
+    ) -> Result<(), Failure> {
         let text = self.telling.begin(steps);
-        self.print(&text)?;
+        self.print(&text);
         for (number, told) in heard {
             if let (Some(spinner), Told::Begun(what)) = (&self.spinner, &told) {
                 spinner.set_message(what.clone());
@@ -170,59 +177,61 @@ impl Thread {
             while let Some(turn) = self.waiting.get_mut(self.next)
                 && let Some(told) = turn.told.pop_front()
             {
-                self.tell(told)?;
+                self.tell(told);
             }
         }
         if let Some(spinner) = self.spinner.take() {
             spinner.finish_and_clear();
         }
         let text = self.telling.end(&self.played, self.begun.elapsed());
-        self.print(&text)?;
-        self.write_junit()
+        self.print(&text);
+        match self.unprinted.take() {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
     }
 
-    fn tell(&mut self, told: Told) -> Result<(), Failure> {
+    fn tell(&mut self, told: Told) {
         let Waiting { file, name, .. } = &self.waiting[self.next];
         match told {
-            Told::Begun(_) => Ok(()),
+            Told::Begun(_) => {}
             Told::Step(step) => {
                 let explains = matches!(step.end, StepEnd::Failed(_) | StepEnd::Error(_));
                 let text = self.telling.step(file, &step);
                 if self.voice.silent && self.voice.show_error && explains {
                     let _ = io::stderr().lock().write_all(format!("{file}\n{text}").as_bytes());
                 }
-                self.print(&text)
+                self.print(&text);
             }
             Told::Scenario => {
                 let text = self.telling.scenario(file, name.as_deref());
-                self.print(&text)
+                self.print(&text);
             }
             Told::Played(played) => {
                 let text = self.telling.played(&played);
-                self.print(&text)?;
-                self.annotate(&played)?;
+                self.print(&text);
+                self.annotate(&played);
                 self.played.push(played);
                 self.next += 1;
-                Ok(())
             }
         }
     }
 
-    fn annotate(&self, played: &Played) -> Result<(), Failure> {
+    fn annotate(&mut self, played: &Played) {
         match annotation(played) {
             // A harness that reads TAP reads stdout; GitHub reads both.
             Some(text) if self.annotates && self.is_tap => {
                 let _ = io::stderr().lock().write_all(text.as_bytes());
-                Ok(())
             }
             Some(text) if self.annotates => self.print(&text),
-            _ => Ok(()),
+            _ => {}
         }
     }
 
-    fn print(&self, text: &str) -> Result<(), Failure> {
-        if text.is_empty() || self.voice.silent {
-            return Ok(());
+    /// Prints something, unless that has failed before.
+    fn print(&mut self, text: &str) {
+        if text.is_empty() || self.voice.silent || self.unprinted.is_some() {
+            return;
         }
         let print = || {
             let mut stdout = io::stdout().lock();
@@ -232,22 +241,63 @@ impl Thread {
             Some(spinner) => spinner.suspend(print),
             None => print(),
         };
-        printed.map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
-            _ => Failure::Output { name: STDOUT.into(), error },
-        })
+        if let Err(error) = printed {
+            self.unprinted = Some(match error.kind() {
+                io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
+                _ => Failure::Output { name: STDOUT.into(), error },
+            });
+            self.gone.notify_one();
+        }
+    }
+}
+
+/// Whether GitHub wants to know.
+pub fn annotates() -> bool {
+    env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true")
+}
+
+/// The file of `--junit`. It is written beside it and then takes its place, so that there is never half of
+/// one.
+#[derive(Debug, Default)]
+pub struct Report(Option<(PathBuf, NamedTempFile)>);
+
+impl Report {
+    /// Begins it.
+    ///
+    /// # Errors
+    /// It cannot be written, or is none.
+    pub fn begin(arguments: &CheckArgs) -> Result<Report, Failure> {
+        let Some(path) = &arguments.junit else { return Ok(Report::default()) };
+        if path == "-" {
+            let hint = "name a file; ./- is a file of that name";
+            return Err(Failure::usage("--junit -: stdout is for the steps", hint));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let file = Builder::new()
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(folder.unwrap_or(Path::new(".")));
+        let failed = |error| Failure::Output { name: path.display().to_string(), error };
+        Ok(Report(Some((path.clone(), file.map_err(failed)?))))
     }
 
-    fn write_junit(&mut self) -> Result<(), Failure> {
-        let Some((name, file)) = &mut self.junit else { return Ok(()) };
-        let written = junit(&self.played).and_then(|document| file.write_all(&document));
-        written.map_err(|error| Failure::Output { name: name.clone(), error })
+    /// Writes it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&mut self, played: &[Played]) -> Result<(), Failure> {
+        let Some((path, mut file)) = self.0.take() else { return Ok(()) };
+        let written = junit(played).and_then(|document| file.write_all(&document));
+        let placed = written.and_then(|()| file.persist(&path).map_err(|error| error.error));
+        placed
+            .map(drop)
+            .map_err(|error| Failure::Output { name: path.display().to_string(), error })
     }
 }
 
 /// What moves while a step is under way, if somebody can see it.
 fn spinner(voice: Voice, is_tap: bool) -> Option<ProgressBar> {
-    if is_tap || !voice.has_audience() || !io::stdout().is_terminal() {
+    // What -v says goes there too.
+    if is_tap || voice.verbose || !voice.has_audience() || !io::stdout().is_terminal() {
         return None;
     }
     let style = ProgressStyle::with_template("  {spinner} {wide_msg}").ok()?;

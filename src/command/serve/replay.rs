@@ -1,6 +1,7 @@
 //! `--replay`: the peer's part of a recording is played for the clients that come, and it is said where one
 //! departs from its own.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -95,12 +96,13 @@ impl Replay {
         })
     }
 
-    /// Whether a client has departed from it; and says if none has come for a command.
+    /// Whether a client has departed from it, or none has come for a command, which is said.
     pub fn was_departed_from(&self) -> bool {
-        if self.has_command && self.performances.load(Ordering::Relaxed) == 0 {
+        let is_unplayed = self.has_command && self.performances.load(Ordering::Relaxed) == 0;
+        if is_unplayed {
             self.lines.say(&format!("wspipe: no client came for {}", self.file));
         }
-        self.departures.load(Ordering::Relaxed) > 0
+        is_unplayed || self.departures.load(Ordering::Relaxed) > 0
     }
 
     /// Has a client take part: in the performance that waits for one, or in a new one.
@@ -122,8 +124,9 @@ impl Replay {
         let performance = Performance {
             replay: Arc::clone(self),
             clients,
+            early: VecDeque::new(),
             connections,
-            addresses: vec![first.address; self.conns],
+            addresses: vec![None; self.conns],
             places: Vec::new(),
             values: self.values.clone(),
             ended: first.ended.clone(),
@@ -146,8 +149,10 @@ enum Trouble {
 struct Performance {
     replay: Arc<Replay>,
     clients: mpsc::UnboundedReceiver<Client>,
+    /// Those that have come before their turn.
+    early: VecDeque<Client>,
     connections: Vec<Option<Connection>>,
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<Option<SocketAddr>>,
     /// Their places, while they are there.
     places: Vec<Option<OwnedSemaphorePermit>>,
     values: Values,
@@ -171,7 +176,7 @@ impl Performance {
             let line = replay.parts.last().map_or(0, |part| part.line);
             return self.fail(trouble, line, conn, "nothing more after it").await;
         }
-        for address in &self.addresses {
+        for address in self.addresses.iter().flatten() {
             self.remark(*address, &format!("played {} to its end", replay.file));
         }
         self.part_with(Close::new(1000, "")).await;
@@ -232,7 +237,7 @@ impl Performance {
     ///
     /// # Errors
     /// The server has ended, and there was time for last words.
-    async fn wait(&mut self, until: Option<Instant>) -> Result<Option<Client>, Trouble> {
+    async fn wait(&mut self, until: Option<Instant>) -> Result<(), Trouble> {
         let last = self.last_words.map(|begun| begun + LAST_WORDS);
         if last.is_some_and(|last| Instant::now() >= last) {
             return Err(Trouble::Ended);
@@ -246,12 +251,15 @@ impl Performance {
         };
         tokio::select! {
             biased;
-            () = converse(&mut self.connections) => Ok(None),
-            Some(client) = self.clients.recv() => Ok(Some(client)),
-            () = late => Ok(None),
+            () = converse(&mut self.connections) => Ok(()),
+            Some(client) = self.clients.recv() => {
+                self.early.push_back(client);
+                Ok(())
+            }
+            () = late => Ok(()),
             _ = self.ended.changed(), if self.last_words.is_none() => {
                 self.last_words = Some(Instant::now());
-                Ok(None)
+                Ok(())
             }
         }
     }
@@ -279,20 +287,20 @@ impl Performance {
 
     async fn enter(&mut self, conn: usize, subprotocol: Option<&str>) -> Result<(), Trouble> {
         let client = loop {
-            if let Some(client) = self.wait(None).await? {
-                break client;
+            match self.early.pop_front() {
+                Some(client) => break client,
+                None => self.wait(None).await?,
             }
         };
-        let Client { address, side, .. } = client;
+        let Client { address, mut side, .. } = client;
         self.remark(address, &format!("{} plays {}", side.path, self.replay.file));
-        let (deflate, limit) = (side.deflate.as_ref(), Some(MAX_HELD));
-        let conversation =
-            Conversation::new(side.stream, &side.early, Role::Server, limit, deflate);
-        self.connections[conn] = Some(Connection::new(conversation));
-        self.addresses[conn] = address;
-        self.places.push(side.place);
+        let place = side.place.take();
+        let spoken = side.subprotocol.take();
+        self.connections[conn] = Some(connection(side));
+        self.addresses[conn] = Some(address);
+        self.places.push(place);
         match subprotocol {
-            Some(wanted) if side.subprotocol.as_deref() != Some(wanted) => {
+            Some(wanted) if spoken.as_deref() != Some(wanted) => {
                 Err(Trouble::Departed(vec![format!("it did not offer the subprotocol {wanted}")]))
             }
             _ => Ok(()),
@@ -338,16 +346,18 @@ impl Performance {
 
     /// Says where a client has departed, and parts.
     async fn fail(self, trouble: Trouble, line: u64, conn: usize, what: &str) {
-        let address = self.addresses.get(conn).copied();
+        let address = self.addresses.get(conn).copied().flatten();
         let why = match trouble {
             Trouble::Departed(why) => why,
             Trouble::Ended if self.replay.has_command => vec!["the command ended before".into()],
             Trouble::Ended => return self.part_with(Close::new(1001, "")).await,
         };
         self.replay.departures.fetch_add(1, Ordering::Relaxed);
-        let address = address.map(|address| address.to_string()).unwrap_or_default();
-        let mut text =
-            format!("wspipe: {address} departed from {}:{line}: {what}", self.replay.file);
+        let who = match address {
+            Some(address) => format!("{address} departed from"),
+            None => "no client came for".into(),
+        };
+        let mut text = format!("wspipe: {who} {}:{line}: {what}", self.replay.file);
         for line in why.iter().flat_map(|text| text.lines()) {
             text.push_str("\n  ");
             text.push_str(line);
@@ -358,11 +368,18 @@ impl Performance {
     }
 
     async fn part_with(self, close: Close) {
-        for mut connection in self.connections.into_iter().flatten() {
+        let early = self.early.into_iter().map(|client| Some(connection(client.side)));
+        for mut connection in self.connections.into_iter().chain(early).flatten() {
             connection.close(close.clone());
             connection.part().await;
         }
     }
+}
+
+/// The connection of a client.
+fn connection(side: ServerSide<()>) -> Connection {
+    let (deflate, limit) = (side.deflate.as_ref(), Some(MAX_HELD));
+    Connection::new(Conversation::new(side.stream, &side.early, Role::Server, limit, deflate))
 }
 
 /// What a part does, in one line.

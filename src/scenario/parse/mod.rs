@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use crate::duration;
+use crate::output::escape::one_line;
 use crate::record::Side;
 use crate::scenario::expectation::{Awaited, Expectation};
-use crate::scenario::fields::{Fields, Mistake};
+use crate::scenario::fields::{self, Fields, Mistake};
 use crate::scenario::shape::{self, Shape};
 use crate::scenario::template::Values;
 use crate::scenario::{Act, Content, Opening, Scenario, Step, WITHIN};
@@ -62,7 +63,11 @@ pub fn parse(text: &str, given: Given) -> Result<Scenario, Vec<Mistake>> {
             && let Err(mistake) = reading.line(line, number)
         {
             mistakes.push(mistake);
+            reading.learn(line);
         }
+    }
+    if mistakes.is_empty() {
+        mistakes.extend(reading.undeclared());
     }
     if mistakes.is_empty() && reading.scenario.steps.is_empty() {
         let hint =
@@ -129,7 +134,7 @@ impl Reading<'_> {
             self.forget_unsent(conn, unsent.value);
         }
         let act = match shape {
-            Shape::Open => self.open(&mut fields, given, conn, number)?,
+            Shape::Open => self.open(&mut fields, given, conn, number, at.is_some())?,
             Shape::Sent(kind) => self.sent(kind, &mut fields, at.is_some())?,
             Shape::Expected(kind) => self.expected(kind, &mut fields, at.is_some())?,
             Shape::Header | Shape::Told => return Ok(()),
@@ -137,6 +142,13 @@ impl Reading<'_> {
         self.last = at.or(self.last);
         self.scenario.steps.push(Step { line: number, conn, act, within, gap });
         Ok(())
+    }
+
+    /// What a line that has a mistake would have captured, so that nothing else is said of that.
+    fn learn(&mut self, text: &str) {
+        let capture = Fields::of(text, 0).ok().and_then(|mut fields| fields.raw("capture"));
+        let names = capture.and_then(|capture| fields::strings(capture).ok()).unwrap_or_default();
+        self.captured.extend(names.into_iter().map(|(name, _)| name));
     }
 
     fn header(&mut self, fields: &mut Fields) -> Parsed<()> {
@@ -153,7 +165,8 @@ impl Reading<'_> {
             }
             None => return Err(fields.mistaken("the scenario record has no version", hint)),
         }
-        self.scenario.name = fields.take::<String>("name", "a string")?.map(|given| given.value);
+        let name = fields.take::<String>("name", "a string")?;
+        self.scenario.name = name.map(|given| one_line(&given.value));
         self.expands = true;
         Ok(())
     }
@@ -316,6 +329,29 @@ impl Reading<'_> {
             }
         }
         Ok(Act::Expect(Box::new(expected)))
+    }
+
+    /// In a file that opens connections, those that it does not open: their names may be mistyped.
+    fn undeclared(&self) -> Option<Mistake> {
+        let is_open = |step: &Step| matches!(step.act, Act::Open(_));
+        let opens = self.scenario.steps.iter().filter(|step| is_open(step));
+        let known: Vec<_> = opens.map(|step| self.scenario.conns[step.conn].as_str()).collect();
+        let name = |conn: usize| &self.scenario.conns[conn];
+        let is_known = |conn: usize| known.contains(&name(conn).as_str());
+        let (conn, line) = *self.unopened.iter().find(|(conn, _)| !is_known(*conn))?;
+        if known.is_empty() {
+            return None;
+        }
+        let name = name(conn);
+        let what = match name.as_str() {
+            "" => "no record opens a connection without a name".to_owned(),
+            name => format!("no record opens {name:?}"),
+        };
+        let hint = match fields::similar(name, &known) {
+            Some(word) if !word.is_empty() => format!("did you mean {word:?}?"),
+            _ => "a file that opens a connection opens all of them: add {\"event\":\"open\",\"conn\":…}".into(),
+        };
+        Some(Mistake { line, column: 1, what, hint })
     }
 
     /// Opens first what no record opens, and says which Closes nothing else waits for.

@@ -15,6 +15,7 @@ impl Reading<'_> {
         within: Option<Duration>,
         conn: usize,
         line: u64,
+        recorded: bool,
     ) -> Parsed<Act> {
         let mut opening = Opening { within, ..Opening::default() };
         if let Some(url) = fields.take::<String>("url", "a string")? {
@@ -28,21 +29,12 @@ impl Reading<'_> {
             self.scenario.url.get_or_insert_with(|| template.clone());
             opening.url = Some(template);
         }
-        if let Some(given) = fields.take::<Option<String>>("subprotocol", "a string")? {
-            opening.subprotocols.extend(given.value);
-        }
+        opening.subprotocols = subprotocols(fields)?;
+        opening.needs_subprotocol = !recorded && !opening.subprotocols.is_empty();
         opening.headers = self.headers(fields)?;
-        if let Some(status) = fields.take::<u16>("status", "an HTTP status")? {
-            if !(100..600).contains(&status.value) {
-                let hint = "the status of a refusal is between 200 and 599";
-                let what = format!("{} is no HTTP status", status.value);
-                return Err(fields.mistake(status.raw, what, hint));
-            }
-            // 101, and 2xx with HTTP/2, is no refusal.
-            opening.status = Some(status.value).filter(|status| *status >= 300);
-            if opening.status.is_some() {
-                self.states[conn] = State::Closed(line);
-            }
+        opening.status = refusal(fields, recorded)?;
+        if opening.status.is_some() {
+            self.states[conn] = State::Closed(line);
         }
         Ok(Act::Open(opening))
     }
@@ -64,5 +56,40 @@ impl Reading<'_> {
             headers.push((name, template));
         }
         Ok(headers)
+    }
+}
+
+/// The subprotocols that are offered: one, or several in order.
+fn subprotocols(fields: &mut Fields) -> Parsed<Vec<String>> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        One(Option<String>),
+        Several(Vec<String>),
+    }
+    const WHAT: &str = "a string, or several in an array";
+    Ok(match fields.take::<Given>("subprotocol", WHAT)?.map(|given| given.value) {
+        Some(Given::One(name)) => name.into_iter().collect(),
+        Some(Given::Several(names)) => names,
+        None => Vec::new(),
+    })
+}
+
+/// The status that the upgrade is to be refused with, if it is. A recording has that of a session that was
+/// opened, too: 101, or with HTTP/2 one from 200 to 299.
+fn refusal(fields: &mut Fields, recorded: bool) -> Parsed<Option<u16>> {
+    let Some(given) = fields.take::<u16>("status", "an HTTP status")? else { return Ok(None) };
+    match given.value {
+        101 => Ok(None),
+        200..300 if recorded => Ok(None),
+        status @ 200..600 => Ok(Some(status)),
+        status => {
+            let what = format!("{status} is no status of a refusal");
+            Err(fields.mistake(
+                given.raw,
+                what,
+                "those are from 200 to 599; leave it out if the server accepts",
+            ))
+        }
     }
 }

@@ -20,7 +20,7 @@ const HEADER: &str = "{\"event\":\"scenario\",\"version\":1}\n";
 
 #[test]
 fn what_is_from_us_is_sent_and_what_is_from_the_peer_is_expected() {
-    let cases: [(&str, &[&str]); 19] = [
+    let cases: [(&str, &[&str]); 20] = [
         ("{\"text\":\"hi\"}", &["1 open", "1 send text \"hi\""]),
         ("\u{feff}{\"text\":\"hi\"}", &["1 open", "1 send text \"hi\""]),
         ("\n  \r\n{\"text\":\"hi\"}\r\n", &["3 open", "3 send text \"hi\""]),
@@ -30,11 +30,11 @@ fn what_is_from_us_is_sent_and_what_is_from_the_peer_is_expected() {
         ),
         (
             "{\"hex\":\"00 ff\"}\n{\"base64\":\"AA==\",\"opcode\":\"text\"}",
-            &["1 open", "1 send binary of 2 bytes", "2 send text of 1 bytes"],
+            &["1 open", "1 send binary of 2 bytes", "2 send text of 1 byte"],
         ),
         ("{\"from\":\"peer\"}", &["1 open", "1 expect a message"]),
         ("{\"from\":\"peer\",\"opcode\":\"binary\"}", &["1 open", "1 expect a binary message"]),
-        ("{\"from\":\"peer\",\"hex\":\"00\"}", &["1 open", "1 expect binary of 1 bytes"]),
+        ("{\"from\":\"peer\",\"hex\":\"00\"}", &["1 open", "1 expect binary of 1 byte"]),
         (
             "{\"from\":\"peer\",\"regex\":\"^a\",\"jq\":\".b\",\"length\":5}",
             &["1 open", "1 expect a match of \"^a\", jq \".b\", 5 bytes"],
@@ -66,6 +66,7 @@ fn what_is_from_us_is_sent_and_what_is_from_the_peer_is_expected() {
             &["2 open", "2 send text \"{{user}} {{env.TOKEN}}\""],
         ),
         ("{\"text\":\"{{user\"}", &["1 open", "1 send text \"{{user\""]),
+        ("{\"comment\":\"why\",\"text\":\"a\"}", &["1 open", "1 send text \"a\""]),
         (
             "{\"event\":\"scenario\",\"version\":1}\n{\"from\":\"peer\",\"capture\":{\"id\":\".id\"}}\n{\"json\":\"{{id}}\"}",
             &["2 open", "2 expect a message, capture id", "3 send json \"{{id}}\""],
@@ -92,7 +93,7 @@ fn a_recording_is_a_scenario() {
     let expected = [
         "open ws://127.0.0.1:1/",
         "send text \"hi\"",
-        "expect binary of 1 bytes",
+        "expect binary of 1 byte",
         "expect close 1000 normal closure, \"bye\"",
     ];
     assert_eq!(what, expected);
@@ -150,7 +151,7 @@ fn our_close_awaits_its_answer_where_nothing_else_does() {
 
 #[test]
 fn every_mistake_has_its_place_and_a_way_out() {
-    let cases: [(&str, &str, &str); 47] = [
+    let cases: [(&str, &str, &str); 52] = [
         ("", "1:1 there is no step in it", "from\":\"peer"),
         ("{\"text\":1}", "1:9 text is a number", "write a string"),
         (
@@ -235,7 +236,7 @@ fn every_mistake_has_its_place_and_a_way_out() {
             "1:27 the header \"a b\"",
             "\"headers\"",
         ),
-        ("{\"event\":\"open\",\"status\":99}", "1:26 99 is no HTTP status", "refusal"),
+        ("{\"event\":\"open\",\"status\":99}", "1:26 99 is no status of a refusal", "200 to 599"),
         (
             "{\"event\":\"open\",\"text\":\"a\"}",
             "1:17 text means nothing in an open record",
@@ -266,6 +267,23 @@ fn every_mistake_has_its_place_and_a_way_out() {
             "not env.",
         ),
         ("H{\"from\":\"peer\",\"capture\":{\"x\":\"(\"}}", "2:26 the filter of \"x\": ", "jq"),
+        ("# a comment", "1:1 not a record: expected value", "\"comment\""),
+        ("{\"event\":\"pong\"}", "1:1 a pong of ours is not sent", "leave it out"),
+        (
+            "{\"event\":\"open\",\"subprotocol\":[1]}",
+            "1:31 subprotocol is an array",
+            "several in an array",
+        ),
+        (
+            "{\"event\":\"open\",\"conn\":\"alice\"}\n{\"conn\":\"alcie\",\"text\":\"a\"}",
+            "2:1 no record opens \"alcie\"",
+            "did you mean \"alice\"?",
+        ),
+        (
+            "{\"event\":\"open\",\"conn\":\"alice\"}\n{\"text\":\"a\"}",
+            "2:1 no record opens a connection without a name",
+            "opens all of them",
+        ),
     ];
     for (text, what, hint) in cases {
         let text = text.replace('H', HEADER).replace("{126}", &"x".repeat(126));
@@ -279,6 +297,9 @@ fn every_mistake_has_its_place_and_a_way_out() {
     }
     let all = read("{\"txt\":1}\n{\"text\":\"fine\"}\n[]", true).unwrap_err();
     assert_eq!(all.iter().map(|mistake| mistake.line).collect::<Vec<_>>(), [1, 3]);
+    let both = "{\"from\":\"peer\",\"text\":\"{{usr}}\",\"capture\":{\"id\":\".\"}}\n{\"text\":\"{{id}}\"}";
+    let one = read(&format!("{HEADER}{both}"), true).unwrap_err();
+    assert_eq!(one.len(), 1, "a line that has a mistake captures all the same: {one:?}");
     let no_url = read("{\"text\":\"a\"}", false).unwrap_err();
     assert!(no_url[0].what.contains("no URL") && no_url[0].hint.contains("--url"), "{no_url:?}");
 }

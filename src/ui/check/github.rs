@@ -1,6 +1,7 @@
 //! Annotations for GitHub Actions: a workflow command that marks a line of a file.
 
-use crate::scenario::{Played, StepDone, StepEnd};
+use crate::output::escape::one_line;
+use crate::scenario::{Mistake, Played, StepDone, StepEnd};
 
 /// The annotation of the step that broke a scenario.
 pub fn annotation(played: &Played) -> Option<String> {
@@ -13,6 +14,16 @@ pub fn annotation(played: &Played) -> Option<String> {
         property(what),
         data(&message.join("\n"))
     ))
+}
+
+/// The annotations of mistakes in a file.
+pub fn mistakes(file: &str, mistakes: &[Mistake]) -> Vec<String> {
+    let told = mistakes.iter().map(|Mistake { line, column, what, hint }| {
+        let message = one_line(&format!("{what}; {hint}"));
+        let file = property(file);
+        format!("::error file={file},line={line},col={column}::{}\n", data(&message))
+    });
+    told.collect()
 }
 
 fn data(text: &str) -> String {
