@@ -277,6 +277,18 @@ fn a_server_records_from_the_clients_side_what_check_and_replay_take() {
 }
 
 #[test]
+fn a_refusal_that_was_recorded_is_expected_again() {
+    let files = Files::new();
+    let listen = "wspipe listen -s --record refused.jsonl \"$WSPIPE_URL\"; test $? = 22";
+    serve(&files, &["--refuse", "403"], listen).output().check(ends(0));
+    let text = files.read("refused.jsonl");
+    assert!(text.contains("\"status\":403") && text.contains("\"response_headers\":[["), "{text}");
+    let check = "wspipe check -s --url \"$WSPIPE_URL\" refused.jsonl";
+    serve(&files, &["--refuse", "403"], check).output().check(ends(0));
+    serve(&files, &[], check).output().check(ends(4));
+}
+
+#[test]
 fn a_recording_that_cannot_be_written_ends_the_server() {
     let files = Files::new();
     let output: Output = serve(&files, &["--record", "no/rec.jsonl"], "echo never").output();

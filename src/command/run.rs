@@ -16,13 +16,13 @@ use super::setback::setback;
 use super::stderr::Stderr;
 use crate::exit::{self, Asked, Exit, Outcome};
 use crate::failure::{Failure, TimeLimit};
-use crate::handshake::{Hop, Location, Request, Step, Target, shown_headers};
+use crate::handshake::{Accepted, Hop, Location, Request, Step, Target, shown_headers};
 use crate::input::Feed;
 use crate::input::reader::{ReadError, Reader};
 use crate::net::{self, How, Opened, Steps};
 use crate::policy::ending::Rules;
 use crate::policy::retry::Retry;
-use crate::record::{Open, OpenTiming};
+use crate::record::{Open, OpenTiming, Record};
 use crate::session::{Ends, Interrupt, Interrupts, Output, Recording, Session, Settings, Stats};
 use crate::ui::{Console, Counts, PROMPT, Voice, part_with, restore, show_progress};
 
@@ -134,6 +134,10 @@ async fn attempt(
     };
     let patience = Patience { retry: &talk.retry, expected: talk.at_opening.status };
     let opened = told.open_at_last(&location, &how, patience, cookies, interrupts).await;
+    if let Err(Failure::Refused(_)) = &opened {
+        let Told { output, opening, .. } = &mut told;
+        output.sent(|| Record::Open(open_record(opening, None, Instant::now())));
+    }
     let (opened, begun) = match (opened, talk.at_opening.status) {
         (Ok(Ok(opened)), _) => opened,
         (Ok(Err(interrupt)), _) => return Ok(End::interrupted(interrupt)),
@@ -335,17 +339,26 @@ fn head(headers: &HeaderMap, version: Version) -> Head {
 }
 
 fn announce(opened: &Opened, output: &mut Output, opening: &Opening, begun: Instant) {
+    output.opened(open_record(opening, Some(&opened.accepted), begun));
+}
+
+/// What is known of an opening that `begun` then; what was accepted, if anything was.
+fn open_record<'a>(
+    opening: &'a Opening,
+    accepted: Option<&'a Accepted>,
+    begun: Instant,
+) -> Open<'a> {
     let since = |at: Option<Instant>| {
         at.map_or(0.0, |at| at.saturating_duration_since(begun).as_secs_f64())
     };
     let steps = &opening.steps;
     let [request_headers, response_headers] = opening.heads.each_ref().map(|head| Some(&head[..]));
-    output.opened(Open {
+    Open {
         url: &opening.url,
         http_version: opening.http_version,
         status: opening.status,
-        subprotocol: opened.accepted.subprotocol.as_deref(),
-        extensions: opened.accepted.extension.as_slice(),
+        subprotocol: accepted.and_then(|accepted| accepted.subprotocol.as_deref()),
+        extensions: accepted.map_or(&[], |accepted| accepted.extension.as_slice()),
         peer_address: &opening.peer,
         timing: OpenTiming {
             namelookup: since(steps.resolved),
@@ -355,7 +368,7 @@ fn announce(opened: &Opened, output: &mut Output, opening: &Opening, begun: Inst
         },
         request_headers,
         response_headers,
-    });
+    }
 }
 
 /// Waits until the recording and then the output have taken everything. One that has failed takes nothing.

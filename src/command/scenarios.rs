@@ -59,7 +59,7 @@ pub fn load(files: &[PathBuf], reading: &Reading) -> Result<Vec<Loaded>, Vec<Unr
     for path in files {
         match understand(path, reading, Ok) {
             Ok((file, scenario)) => loaded.push(Loaded { file, scenario }),
-            Err(unread) => wrong.push(unread),
+            Err(unread) => wrong.push(*unread),
         }
     }
     if wrong.is_empty() { Ok(loaded) } else { Err(wrong) }
@@ -81,7 +81,7 @@ fn understand<T>(
     path: &Path,
     reading: &Reading,
     purpose: impl FnOnce(Scenario) -> Result<T, Vec<Mistake>>,
-) -> Result<(String, T), Unread> {
+) -> Result<(String, T), Box<Unread>> {
     let mut values = Values::default();
     reading.vars.iter().for_each(|(name, text)| values.set_text(name, text));
     let environment = |name: &str| match reading.surroundings {
@@ -92,13 +92,13 @@ fn understand<T>(
     let file = name(path);
     let text = match text(path, &file) {
         Ok(text) => text,
-        Err(failure) => return Err(Unread { file, mistakes: Vec::new(), failure }),
+        Err(failure) => return Err(Box::new(Unread { file, mistakes: Vec::new(), failure })),
     };
     match parse(&text, given).and_then(purpose) {
         Ok(read) => Ok((file, read)),
         Err(mistakes) => {
             let failure = Failure::Scenario(told(&file, &mistakes));
-            Err(Unread { file, mistakes, failure })
+            Err(Box::new(Unread { file, mistakes, failure }))
         }
     }
 }
