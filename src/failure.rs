@@ -153,6 +153,14 @@ impl Failure {
         Failure::Usage { what: what.into(), hint: Some(hint.into()) }
     }
 
+    /// What it is that stdout cannot be written: its reader may just have gone.
+    pub fn of_stdout(error: io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
+            _ => Failure::Output { name: "stdout".into(), error },
+        }
+    }
+
     /// The way out, where there is one.
     pub fn hint(&self) -> Option<String> {
         match self {

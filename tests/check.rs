@@ -356,6 +356,22 @@ fn the_environment_and_stdin_are_read_and_a_secret_is_not_shown() {
     assert_eq!(peer.seen().header("x-token").as_deref(), Some("s3cr3t"));
     let output = run(["check", "-"]).stdin(&scenario).output();
     output.check(ends(26).saying(&["stdin:2:", "the environment has no TOKEN"]));
+    // A server that says it again does not have it shown, wherever it is cut.
+    let secret = "se\"cr\\et-and-long";
+    let files = Files::new();
+    for before in [0, 150, 190, 195] {
+        let filler = "x".repeat(before);
+        let said = format!("{{\"json\":{{\"f\":\"{filler}\",\"t\":\"{{{{env.TOKEN}}}}\"}}}}\n");
+        let expected = "{\"from\":\"peer\",\"text\":\"{{env.TOKEN}} or so\"}\n";
+        let header = "{\"event\":\"scenario\",\"version\":1}\n";
+        files.write("a.jsonl", &format!("{header}{said}{expected}"));
+        let args = ["--url", "echo:", "a.jsonl", "--junit", "report.xml"];
+        let output = check(&files, &args).env("TOKEN", secret).output();
+        output.check(ends(4).with_stdout_checked_apart());
+        for text in [output.stdout_text(), files.read("report.xml")] {
+            assert!(!text.contains("cr\\") && !text.contains("et-and"), "{text}");
+        }
+    }
 }
 
 #[test]
@@ -383,6 +399,9 @@ fn scenarios_are_told_of_in_order_and_fail_fast_begins_no_more() {
     check(&files, &[&all[..], &["-s"]].concat()).output().check(ends(4));
     let output = check(&files, &[&all[..], &["-s", "-S"]].concat()).output();
     output.check(ends(4).saying(&["2.jsonl\n  FAILED line 2: expect text \"ho\""]));
+    let many =
+        check(&files, &["--url", "echo:", "-s", "--jobs", "18446744073709551615", "1.jsonl"]);
+    many.output().check(ends(0));
     let output = check(&files, &["--url", "ws://127.0.0.1:1/", "2.jsonl", "1.jsonl"]).output();
     output.check(ends(7).with_stdout_checked_apart());
     assert!(
@@ -549,6 +568,43 @@ fn of_two_hundred_at_once_one_that_hangs_is_ended_by_its_own_limit() {
     assert!(told.contains(hung), "{}", output.report());
     let last = "failed: 1 of 200 scenarios, 598 of 599 steps passed, T\n  77.jsonl:1\n";
     assert!(told.ends_with(last), "{told}");
+}
+
+#[test]
+fn a_flood_of_what_is_passed_over_ends_when_the_step_does() {
+    for (limit, code) in [("0", 4), ("0.3", 28)] {
+        let peer = Peer::start(|wire| {
+            wire.accept();
+            let flood = text("{\"a\":[1,2,3,4,5]}").repeat(1000);
+            while wire.try_send(&flood) {}
+        });
+        let files = Files::new();
+        let slow = "{\"from\":\"peer\",\"jq\":\"[range(3000)] | add == 0\",\"skip\":true,\"within\":\"1s\"}\n";
+        files.write("a.jsonl", slow);
+        let output = check(&files, &["--url", &peer.url(), "a.jsonl", "-m", limit]).output();
+        output.check(ends(code).with_stdout_checked_apart().with_stderr_checked_apart());
+        let told = told(&output);
+        assert!(
+            code == 28 || told.contains("it did not come within 1s; the nearest: text"),
+            "{told}"
+        );
+        assert!(code == 28 || told.contains("  and "), "what else arrived is counted: {told}");
+        peer.seen();
+    }
+}
+
+#[test]
+fn a_stdout_that_nobody_reads_keeps_neither_a_limit_nor_a_signal_from_ending_it() {
+    let files = Files::new();
+    let step = "{\"text\":\"hi\"}\n{\"from\":\"peer\",\"text\":\"hi\"}\n";
+    let waiting = "{\"from\":\"peer\",\"text\":\"x\",\"within\":\"1h\"}\n";
+    files.write("long.jsonl", &(step.repeat(5_000) + waiting));
+    let args = ["--url", "echo:", "long.jsonl", "-m"];
+    let limited = check(&files, &[&args[..], &["0.5"]].concat()).stdout_unread().start().output();
+    limited.check(ends(28).saying(&["the run took longer than 500ms"]));
+    let running = check(&files, &[&args[..], &["0"]].concat()).stdout_unread().start();
+    running.signal(Signal::TERM);
+    running.output().check(dies_by(15));
 }
 
 #[test]

@@ -11,12 +11,14 @@ use tokio::task::JoinHandle;
 use crate::exit::Closure;
 use crate::net::Stream;
 use crate::scenario::Came;
-use crate::session::{Conversation, Heard, MAX_HELD};
+use crate::session::{Conversation, Heard};
 use crate::wire::{Close, Kind};
 
 /// What each thing that has come counts for besides its bytes.
 const OVERHEAD: usize = 64;
 
+/// Bytes that wait for their turn, besides the last message.
+const WAITING: usize = 8 << 20;
 /// Pings that are kept, and Pongs.
 const CONTROL: usize = 1000;
 
@@ -121,7 +123,7 @@ impl Connection {
 
     /// Whether more is read: what waits is bounded, and then the peer waits.
     fn listens(&self) -> bool {
-        self.waiting < MAX_HELD as usize
+        self.waiting < WAITING
     }
 
     fn keep(&mut self, heard: Heard) {

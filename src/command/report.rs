@@ -164,6 +164,10 @@ impl Words {
 
     /// Writes those for stdout. Where nobody takes them there is nobody to tell.
     pub fn print(&self) {
+        if self.stdout.is_empty() {
+            // Somebody else may be stuck in it.
+            return;
+        }
         let mut stdout = io::stdout().lock();
         let _ = stdout.write_all(self.stdout.as_bytes()).and_then(|()| stdout.flush());
     }

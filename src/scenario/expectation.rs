@@ -289,11 +289,9 @@ impl Expectation {
         captured.collect()
     }
 
-    /// How near something that came is to what is expected, from 0 to 1.
+    /// How near something that came is to what is expected, from 0 to 1; 0 where there is no telling.
     pub fn nearness(&self, came: Came, values: &Values) -> f64 {
-        let Some(content) = &self.content else {
-            return 1.0 / (1 + self.wrongs(came, values).len()) as f64;
-        };
+        let Some(content) = &self.content else { return 0.0 };
         let expected = content.payload(values);
         match (std::str::from_utf8(&expected), std::str::from_utf8(came.payload())) {
             (Ok(expected), Ok(got)) => nearness(expected, got),
@@ -398,6 +396,9 @@ pub fn ended(closure: &Closure) -> String {
         Closure::Lost(why) => format!("the connection was lost ({why})"),
         Closure::Violated(violation) => format!("the peer broke the protocol: {violation}"),
         _ if code == ABNORMAL => "the connection was lost before the peer's Close came".into(),
+        Closure::ByUs { .. } if closure.peers_close().is_none() => {
+            format!("our Close was answered: {code} {}{reason}", meaning(code))
+        }
         _ => format!("closed by peer: {code} {}{reason}", meaning(code)),
     }
 }

@@ -33,6 +33,9 @@ pub struct Fields<'a> {
 const EXAMPLE: &str =
     "a record is one JSON object a line, such as {\"from\":\"peer\",\"text\":\"hi\"}";
 
+/// What may have happened to a record that has no end.
+const CUT: &str =
+    "a record is one line; the last one of a recording that was killed may be cut: take it out";
 /// What to write in place of a comment.
 const COMMENT: &str = "there are no comments; any record may have a field \"comment\"";
 
@@ -49,7 +52,12 @@ impl<'a> Fields<'a> {
             let before = text.get(..error.column().saturating_sub(1)).unwrap_or(text);
             let column = before.chars().count() as u64 + 1;
             let is_comment = ["#", "//"].iter().any(|mark| text.trim_start().starts_with(mark));
-            let hint = if is_comment { COMMENT } else { EXAMPLE }.to_owned();
+            let hint = match error.is_eof() {
+                _ if is_comment => COMMENT,
+                true => CUT,
+                false => EXAMPLE,
+            };
+            let hint = hint.to_owned();
             Mistake { line: number, column, what: format!("not a record: {what}"), hint }
         })?;
         let fields = Fields { text, line: number, fields };

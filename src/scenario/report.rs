@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::output::escape::one_line;
+
 /// What became of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepDone {
@@ -41,7 +43,7 @@ impl Explanation {
     /// An explanation in these lines.
     pub fn new(why: impl IntoIterator<Item = String>) -> Explanation {
         let why = why.into_iter();
-        let lines = why.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
+        let lines = why.flat_map(|text| text.lines().map(one_line).collect::<Vec<_>>());
         Explanation { why: lines.collect(), arrived: Vec::new() }
     }
 

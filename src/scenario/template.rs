@@ -31,6 +31,17 @@ impl Values {
         self.0.keys().map(String::as_str)
     }
 
+    /// The same with the names of what the environment has given in its place.
+    pub fn masked(&self) -> Values {
+        let mut masked = self.clone();
+        for (name, json) in &mut masked.0 {
+            if name.starts_with("env.") {
+                *json = quoted(&format!("{{{{{name}}}}}"));
+            }
+        }
+        masked
+    }
+
     /// What the environment has given, with its names: it is not to be shown. What is as short as a word
     /// in every message cannot be hidden.
     pub fn secrets(&self) -> impl Iterator<Item = (String, &str)> {
@@ -40,7 +51,10 @@ impl Values {
             let in_json = json[1..json.len() - 1].to_owned();
             [(in_json, name.as_str()), (plain, name.as_str())]
         });
-        forms.filter(|(text, _)| text.len() >= SHORTEST_SECRET)
+        let mut forms: Vec<_> = forms.filter(|(text, _)| text.len() >= SHORTEST_SECRET).collect();
+        // One may be a part of another.
+        forms.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        forms.into_iter()
     }
 
     /// What a name stands for, as JSON.
@@ -87,6 +101,9 @@ impl Template {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some(open) = rest.find("{{") {
+            // Of three braces the last two count: a{{{n}}} is a number of times in a regular expression.
+            let more = rest[open..].bytes().take_while(|byte| *byte == b'{').count() - 2;
+            let open = open + more;
             let inner = &rest[open + 2..];
             let Some(close) = inner.find("}}") else {
                 return Err("{{ has no }} behind it".into());
@@ -228,8 +245,8 @@ pub struct JsonTemplate(Vec<JsonPart>);
 pub(super) enum JsonPart {
     /// What stays.
     Json(String),
-    /// A string.
-    Text(Template),
+    /// A string, and whether it is a key.
+    Text(Template, bool),
 }
 
 impl JsonTemplate {
@@ -250,7 +267,8 @@ impl JsonTemplate {
             let template = Template::parse(&text)?;
             if template.names().next().is_some() {
                 parts.push(JsonPart::Json(rest[..open].to_owned()));
-                parts.push(JsonPart::Text(template));
+                let is_key = rest[end..].starts_with(':');
+                parts.push(JsonPart::Text(template, is_key));
             } else {
                 parts.push(JsonPart::Json(rest[..end].to_owned()));
             }
@@ -271,7 +289,7 @@ impl JsonTemplate {
             .iter()
             .flat_map(|part| match part {
                 JsonPart::Json(_) => None,
-                JsonPart::Text(template) => Some(template.names()),
+                JsonPart::Text(template, _) => Some(template.names()),
             })
             .flatten()
     }
@@ -281,9 +299,9 @@ impl JsonTemplate {
     pub fn expand(&self, values: &Values) -> String {
         let parts = self.0.iter().map(|part| match part {
             JsonPart::Json(json) => json.clone(),
-            JsonPart::Text(template) => match template.only_name() {
-                Some(name) => values.json(name).to_owned(),
-                None => quoted(&template.expand(values, Style::Plain)),
+            JsonPart::Text(template, is_key) => match template.only_name() {
+                Some(name) if !is_key => values.json(name).to_owned(),
+                _ => quoted(&template.expand(values, Style::Plain)),
             },
         });
         parts.collect()
@@ -293,7 +311,7 @@ impl JsonTemplate {
     pub fn source(&self) -> String {
         let parts = self.0.iter().map(|part| match part {
             JsonPart::Json(json) => json.clone(),
-            JsonPart::Text(template) => quoted(&template.source()),
+            JsonPart::Text(template, _) => quoted(&template.source()),
         });
         parts.collect()
     }
@@ -353,6 +371,7 @@ mod tests {
             ),
             ("^{{name}}$", Style::Regex, "^a\"b\\{\\{id\\}\\}\\.\\*$"),
             ("}} {", Style::Plain, "}} {"),
+            ("a{{{id}}}", Style::Regex, "a{12345678901234567890\\.50}"),
         ];
         for (text, style, expected) in cases {
             let template = Template::parse(text).unwrap();
@@ -368,7 +387,6 @@ mod tests {
             ("{{name", "{{ has no }} behind it"),
             ("{{}}", "{{}} is no name"),
             ("{{a b}}", "{{a b}} is no name"),
-            ("{{{a}}}", "{{{a}} is no name"),
             ("{{1}}", "{{1}} is no name"),
         ];
         for (text, expected) in cases {
@@ -383,6 +401,7 @@ mod tests {
             ("{\"id\":\"{{id}}\"}", "{\"id\":12345678901234567890.50}"),
             ("[\"{{list}}\", \"n {{id}}\"]", "[[1,\"x\"],\"n 12345678901234567890.50\"]"),
             ("{\"{{env.HOME}}\": \"\\\"{{id}}\"}", "{\"/root\":\"\\\"12345678901234567890.50\"}"),
+            ("{\"{{id}}\":\"{{id}}\"}", "{\"12345678901234567890.50\":12345678901234567890.50}"),
             ("\"plain \\u00e9\"", "\"plain \\u00e9\""),
             ("17", "17"),
         ];

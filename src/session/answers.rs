@@ -177,6 +177,10 @@ impl Answers<'_> {
     /// Says farewell behind the answers, in its time.
     pub fn part(&mut self, farewell: Farewell) {
         self.delayed.push(self.due_now(), 0, Saying::Farewell(farewell));
+        if let Some(member) = &mut self.member {
+            // What others say from now on would keep it from being said.
+            member.stop();
+        }
     }
 
     /// Says none: the peer was first. What was answered before is still owed.

@@ -16,7 +16,7 @@ mod write_out;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-pub use check::{Lines, Tap, Telling, annotation, junit, mistakes};
+pub use check::{Lines, Tap, Telling, annotation, junit, mistakes, without_commands};
 pub use closing::{closing_line, refusal_line, signal_name};
 pub use console::Console;
 use opening::{answered, asked, push_headers, way};

@@ -9,7 +9,6 @@ use crate::failure::Failure;
 use crate::handshake::{Secret, Target};
 use crate::output::escape::one_line;
 use crate::scenario::Untranslated;
-use crate::session::STDOUT;
 
 /// Prints the script.
 ///
@@ -34,10 +33,7 @@ pub fn export(format: Export, arguments: &CheckArgs) -> Result<Exit, Failure> {
     let script = script.map_err(|refused| Failure::Scenario(told(&name, &refused)))?;
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(script.as_bytes()).and_then(|()| stdout.flush());
-    written.map(|()| Exit::Code(code::SUCCESS)).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
-        _ => Failure::Output { name: STDOUT.into(), error },
-    })
+    written.map(|()| Exit::Code(code::SUCCESS)).map_err(Failure::of_stdout)
 }
 
 fn told(file: &str, refused: &[Untranslated]) -> String {

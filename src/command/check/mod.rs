@@ -7,6 +7,7 @@ mod tell;
 
 use std::cell::Cell;
 use std::env;
+use std::future::pending;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::rc::Rc;
 use std::time::Instant;
@@ -33,6 +34,9 @@ use open::Way;
 use play::{Stop, Verdict, play};
 use tell::{Sender, Teller, Told};
 
+/// Scenarios that are played at once, at most: more have no descriptors.
+const MOST_JOBS: usize = 1000;
+
 /// Plays the scenarios of all files.
 ///
 /// # Errors
@@ -43,17 +47,22 @@ pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result
         return export(format, &arguments);
     }
     let target = arguments.url.as_ref().map(|Secret(url)| Target::parse(url)).transpose()?;
-    let reading = Reading {
-        vars: &arguments.vars,
-        has_url: target.is_some(),
-        surroundings: Surroundings::Ours,
+    let mut interrupts = Interrupts::new(start, arguments.max_time.and_then(limit))
+        .context("cannot listen for signals")?;
+    let (files, vars) = (arguments.files.clone(), arguments.vars.clone());
+    let (has_url, surroundings) = (target.is_some(), Surroundings::Ours);
+    // stdin and FIFOs may take their time.
+    let reading = tokio::task::spawn_blocking(move || {
+        load(&files, &Reading { vars: &vars, has_url, surroundings })
+    });
+    let loaded = tokio::select! {
+        loaded = reading => loaded.context("cannot read")?,
+        interrupt = interrupts.next() => return ended_early(interrupt),
     };
-    let loaded = match load(&arguments.files, &reading) {
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(unread) => return refuse(&unread, &arguments, voice),
     };
-    let mut interrupts = Interrupts::new(start, arguments.max_time.and_then(limit))
-        .context("cannot listen for signals")?;
     let teller = Teller::begin(telling(&arguments), &arguments, voice, &loaded)?;
     let cookies = Cookies::of(&arguments.opening, None, target.as_ref())?;
     let retry = arguments.opening.retry.rules();
@@ -75,7 +84,7 @@ pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result
         way,
         tell: teller.sender(),
         stopped,
-        jobs: arguments.jobs.get(),
+        jobs: arguments.jobs.get().min(MOST_JOBS),
         fail_fast: arguments.fail_fast,
     };
     let playing = local.run_until(all.play());
@@ -113,14 +122,28 @@ pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result
             }
         }
     };
+    // A stdout that is stuck does not keep limits and signals from ending it.
+    let deadline = interrupts.deadline();
+    let late = async {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+            None => pending().await,
+        }
+    };
     let told = tokio::select! {
         told = teller.end() => told,
-        interrupt = interrupts.next() => match interrupt {
-            Interrupt::Signal(signal) => return Ok(Exit::Signal(signal)),
-            Interrupt::MaxTime(limit) => Err(Failure::TimeLimit(TimeLimit::MaxTime(limit))),
-        },
+        () = late => Ok(()),
+        interrupt = interrupts.next() => return ended_early(interrupt),
     };
     told.map(|()| ended.unwrap_or_else(|| overall(&verdicts)))
+}
+
+/// The end that comes from outside, when nothing is to be closed.
+fn ended_early(interrupt: Interrupt) -> Result<Exit, Failure> {
+    match interrupt {
+        Interrupt::Signal(signal) => Ok(Exit::Signal(signal)),
+        Interrupt::MaxTime(limit) => Err(Failure::TimeLimit(TimeLimit::MaxTime(limit))),
+    }
 }
 
 /// All scenarios, and what they have in common.

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::command::serve;
 use crate::command::setback::setback;
-use crate::failure::{Failure, TimeLimit};
+use crate::failure::Failure;
 use crate::handshake::{HeaderLine, Jar, Location, Step as Stage, Target};
 use crate::net::{self, How, Opened};
 use crate::policy::retry::Retry;
@@ -47,19 +47,12 @@ impl Way {
     }
 
     /// What a failure of a step was, and what can be done, in lines.
-    pub fn explain(&self, failure: &Failure, act: &Act) -> Vec<String> {
-        let has_limit = matches!(act, Act::Open(Opening { within: Some(_), .. }));
-        let hint = match failure {
-            Failure::TimeLimit(TimeLimit::Connect { .. }) if has_limit => {
-                Some("the line gives it so long with within".to_owned())
-            }
-            failure => failure.hint(),
-        };
+    pub fn explain(&self, failure: &Failure) -> Vec<String> {
         let said = match failure {
             Failure::Refused(refusal) => self.voice.refusal(refusal),
             _ => String::new(),
         };
-        let hint = hint.map(|hint| format!("hint: {hint}"));
+        let hint = failure.hint().map(|hint| format!("hint: {hint}"));
         [format!("{failure}{said}")].into_iter().chain(hint).collect()
     }
 
@@ -134,8 +127,9 @@ impl Way {
             })?;
             how.request.headers.push(header);
         }
-        if let Some(within) = opening.within {
-            how.limits.connect_timeout = Some(within);
+        if opening.within.is_some() {
+            // The step as a whole has a limit.
+            how.limits.connect_timeout = None;
         }
         Ok(how)
     }

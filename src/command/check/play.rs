@@ -1,12 +1,12 @@
 //! One scenario, step by step, over its connections.
 
 use std::convert::Infallible;
-use std::future::ready;
+use std::future::{pending, ready};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::{Instant as TokioInstant, sleep_until};
+use tokio::time::{Instant as TokioInstant, sleep, sleep_until};
 
 use super::not_run;
 use super::open::Way;
@@ -17,8 +17,8 @@ use crate::failure::Failure;
 use crate::net::{self};
 use crate::output::escape::one_line;
 use crate::scenario::{
-    Act, Awaited, Came, Expectation, Explanation, Judged, Opening, Played, Scenario, Step,
-    StepDone, StepEnd, Values, ended, rounded,
+    Act, Awaited, Expectation, Explanation, Judged, Opening, Played, Scenario, Step, StepDone,
+    StepEnd, Values, ended, hide, rounded,
 };
 use crate::session::{Conversation, Heard};
 use crate::wire::{Close, Role};
@@ -143,7 +143,7 @@ impl Play<'_> {
             }
             Err(Trouble::Failed(failure)) => {
                 let exit = exit::of_failure(&failure);
-                let mut explanation = Explanation::new(self.way.explain(&failure, &step.act));
+                let mut explanation = Explanation::new(self.way.explain(&failure));
                 explanation.hide(self.values.secrets());
                 (StepEnd::Error(explanation), Verdict::Error(exit))
             }
@@ -184,6 +184,12 @@ impl Play<'_> {
         }
     }
 
+    /// # Errors
+    /// All is ended from outside.
+    fn is_stopped(&self) -> Result<(), Trouble> {
+        if self.stopped.borrow().is_some() { Err(Trouble::Stopped) } else { Ok(()) }
+    }
+
     /// Waits until something moves, a time has come, or all is ended from outside.
     async fn wait(&mut self, until: Instant) -> Result<(), Trouble> {
         let late = TokioInstant::from_std(until);
@@ -201,7 +207,17 @@ impl Play<'_> {
         }
         let way = Rc::clone(&self.way);
         let mut stopped = self.stopped.clone();
+        let late = async {
+            match opening.within {
+                Some(within) => sleep(within).await,
+                None => pending().await,
+            }
+        };
         let opened = tokio::select! {
+            () = late => {
+                let within = rounded(opening.within.unwrap_or_default());
+                return Err(unmet([format!("it was not open within {within}")]));
+            }
             opened = way.open(opening, self.scenario.url.as_ref(), &self.values) => opened,
             never = converse_on(&mut self.connections) => match never {},
             _ = stopped.wait_for(Option::is_some) => return Err(Trouble::Stopped),
@@ -269,7 +285,9 @@ impl Play<'_> {
         let deadline = Instant::now() + within;
         let mut nearest = None;
         loop {
-            while let Some(heard) = self.connections[conn].as_mut().and_then(take) {
+            let heard = self.connections[conn].as_mut().and_then(take);
+            let has_more = heard.is_some();
+            if let Some(heard) = heard {
                 let is_end = matches!(heard, Heard::End(_));
                 match expected.judge(came(&heard), &self.values) {
                     Judged::Met(captured) => {
@@ -277,15 +295,13 @@ impl Play<'_> {
                         return Ok(());
                     }
                     Judged::Unmet if !is_end && (expected.skip || is_control) => {
-                        self.pass_over(conn, came(&heard));
+                        self.pass_over(conn, &heard);
                         let nearness = expected.nearness(came(&heard), &self.values);
-                        if nearest.as_ref().is_none_or(|(best, _)| nearness > *best) {
+                        if nearest.as_ref().is_none_or(|(best, _)| nearness >= *best) {
                             nearest = Some((nearness, heard));
                         }
                     }
-                    Judged::Unmet => {
-                        return Err(self.unlike(expected, "came", came(&heard)));
-                    }
+                    Judged::Unmet => return Err(self.unlike(expected, "came", &heard)),
                 }
             }
             if Instant::now() >= deadline {
@@ -294,25 +310,51 @@ impl Play<'_> {
                     None => unmet([format!("nothing came within {within}")]),
                     Some((_, heard)) => {
                         let before = format!("it did not come within {within}; the nearest");
-                        self.unlike(expected, &before, came(&heard))
+                        self.unlike(expected, &before, &heard)
                     }
                 });
             }
-            self.wait(deadline).await?;
+            if has_more {
+                // There are others, and limits and signals too.
+                tokio::task::yield_now().await;
+                self.is_stopped()?;
+            } else {
+                self.wait(deadline).await?;
+            }
         }
     }
 
-    /// Why something that came is not what was expected.
-    fn unlike(&self, expected: &Expectation, before: &str, came: Came) -> Trouble {
-        let got = format!("{before}: {}", came.describe());
-        unmet([got].into_iter().chain(expected.explain(came, &self.values)))
+    /// Why something that came is not what was expected. Secrets are named before anything is cut.
+    fn unlike(&self, expected: &Expectation, before: &str, heard: &Heard) -> Trouble {
+        let shown = self.masked(heard);
+        let got = format!("{before}: {}", came(&shown).describe());
+        let mut why = expected.explain(came(&shown), &self.values.masked());
+        if why.is_empty() {
+            why = expected.explain(came(heard), &self.values);
+        }
+        unmet([got].into_iter().chain(why))
+    }
+
+    /// Something that came, with names in place of the secrets in it.
+    fn masked(&self, heard: &Heard) -> Heard {
+        match heard {
+            Heard::Message(kind, payload) => match std::str::from_utf8(payload) {
+                Ok(text) => {
+                    let text = hide(text.to_owned(), self.values.secrets());
+                    Heard::Message(*kind, text.into())
+                }
+                Err(_) => heard.clone(),
+            },
+            heard => heard.clone(),
+        }
     }
 
     async fn expect_silence(&mut self, conn: usize, length: Duration) -> Result<(), Trouble> {
         let deadline = Instant::now() + length;
         loop {
             if let Some(heard) = self.connections[conn].as_mut().and_then(Connection::take) {
-                return Err(unmet([format!("came: {}", came(&heard).describe())]));
+                let came = came(&self.masked(&heard)).describe();
+                return Err(unmet([format!("came: {came}")]));
             }
             if Instant::now() >= deadline {
                 return Ok(());
@@ -326,7 +368,7 @@ impl Play<'_> {
         loop {
             while let Some(heard) = self.connections[conn].as_mut().and_then(Connection::take) {
                 let Heard::End(closure) = &heard else {
-                    self.pass_over(conn, came(&heard));
+                    self.pass_over(conn, &heard);
                     continue;
                 };
                 return match closure {
@@ -346,9 +388,10 @@ impl Play<'_> {
         }
     }
 
-    fn pass_over(&mut self, conn: usize, came: Came) {
+    fn pass_over(&mut self, conn: usize, heard: &Heard) {
         if self.passed_over.len() < TOLD {
-            self.passed_over.push(self.named(conn) + &came.describe());
+            let shown = came(&self.masked(heard)).describe();
+            self.passed_over.push(self.named(conn) + &shown);
         } else {
             self.more_passed_over += 1;
         }
@@ -377,7 +420,7 @@ impl Play<'_> {
         for (conn, connection) in self.connections.iter().enumerate() {
             for heard in connection.iter().flat_map(Connection::untaken) {
                 if arrived.len() < TOLD {
-                    arrived.push(self.named(conn) + &came(heard).describe());
+                    arrived.push(self.named(conn) + &came(&self.masked(heard)).describe());
                 } else {
                     more += 1;
                 }

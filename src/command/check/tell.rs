@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::env;
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,7 @@ use crate::cli::CheckArgs;
 use crate::command::scenarios::Loaded;
 use crate::failure::Failure;
 use crate::scenario::{Played, StepDone, StepEnd};
-use crate::session::STDOUT;
-use crate::ui::{Telling, Voice, annotation, junit};
+use crate::ui::{Telling, Voice, annotation, junit, without_commands};
 
 /// How often the line of the step that is under way is drawn.
 const TICK: Duration = Duration::from_millis(100);
@@ -198,6 +197,7 @@ impl Thread {
             Told::Step(step) => {
                 let explains = matches!(step.end, StepEnd::Failed(_) | StepEnd::Error(_));
                 let text = self.telling.step(file, &step);
+                let text = if self.annotates { without_commands(&text) } else { text };
                 if self.voice.silent && self.voice.show_error && explains {
                     let _ = io::stderr().lock().write_all(format!("{file}\n{text}").as_bytes());
                 }
@@ -242,10 +242,7 @@ impl Thread {
             None => print(),
         };
         if let Err(error) = printed {
-            self.unprinted = Some(match error.kind() {
-                io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
-                _ => Failure::Output { name: STDOUT.into(), error },
-            });
+            self.unprinted = Some(Failure::of_stdout(error));
             self.gone.notify_one();
         }
     }
@@ -256,10 +253,18 @@ pub fn annotates() -> bool {
     env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true")
 }
 
-/// The file of `--junit`. It is written beside it and then takes its place, so that there is never half of
-/// one.
+/// The file of `--junit`. An ordinary one is written beside it and then takes its place, so that there is
+/// never half of one.
 #[derive(Debug, Default)]
-pub struct Report(Option<(PathBuf, NamedTempFile)>);
+pub enum Report {
+    /// None is asked for.
+    #[default]
+    Unwanted,
+    /// An ordinary file.
+    Beside(PathBuf, NamedTempFile),
+    /// A FIFO or a device, which may have to be waited for.
+    Into(PathBuf),
+}
 
 impl Report {
     /// Begins it.
@@ -267,17 +272,25 @@ impl Report {
     /// # Errors
     /// It cannot be written, or is none.
     pub fn begin(arguments: &CheckArgs) -> Result<Report, Failure> {
-        let Some(path) = &arguments.junit else { return Ok(Report::default()) };
+        let Some(path) = &arguments.junit else { return Ok(Report::Unwanted) };
         if path == "-" {
             let hint = "name a file; ./- is a file of that name";
             return Err(Failure::usage("--junit -: stdout is for the steps", hint));
+        }
+        // What a link leads to is what is replaced.
+        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        if path.metadata().is_ok_and(|data| !data.is_file() && !data.is_dir()) {
+            return Ok(Report::Into(path));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let file = Builder::new()
             .permissions(Permissions::from_mode(0o644))
             .tempfile_in(folder.unwrap_or(Path::new(".")));
-        let failed = |error| Failure::Output { name: path.display().to_string(), error };
-        Ok(Report(Some((path.clone(), file.map_err(failed)?))))
+        match file {
+            Ok(_) if path.is_dir() => Err(unwritten(&path, io::ErrorKind::IsADirectory.into())),
+            Ok(file) => Ok(Report::Beside(path, file)),
+            Err(error) => Err(unwritten(&path, error)),
+        }
     }
 
     /// Writes it.
@@ -285,13 +298,25 @@ impl Report {
     /// # Errors
     /// It cannot be written.
     pub fn write(&mut self, played: &[Played]) -> Result<(), Failure> {
-        let Some((path, mut file)) = self.0.take() else { return Ok(()) };
-        let written = junit(played).and_then(|document| file.write_all(&document));
-        let placed = written.and_then(|()| file.persist(&path).map_err(|error| error.error));
-        placed
-            .map(drop)
-            .map_err(|error| Failure::Output { name: path.display().to_string(), error })
+        match std::mem::take(self) {
+            Report::Unwanted => Ok(()),
+            Report::Beside(path, mut file) => {
+                let written = junit(played).and_then(|document| file.write_all(&document));
+                let placed =
+                    written.and_then(|()| file.persist(&path).map_err(|error| error.error));
+                placed.map(drop).map_err(|error| unwritten(&path, error))
+            }
+            Report::Into(path) => {
+                let file = File::options().write(true).open(&path);
+                let written = file.and_then(|mut file| file.write_all(&junit(played)?));
+                written.map_err(|error| unwritten(&path, error))
+            }
+        }
     }
+}
+
+fn unwritten(path: &Path, error: io::Error) -> Failure {
+    Failure::Output { name: path.display().to_string(), error }
 }
 
 /// What moves while a step is under way, if somebody can see it.

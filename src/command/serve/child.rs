@@ -45,6 +45,8 @@ impl<'a> Child<'a> {
     ) -> Result<Exit, Failure> {
         let mut command = Command::new(self.program);
         command.args(self.arguments).env("WSPIPE_URL", url);
+        // It is not left behind when the server cannot go on.
+        command.kill_on_drop(true);
         if let Some(file) = authority {
             command.env("WSPIPE_CACERT", file);
             if env::var_os(NODE).is_none_or(|file| file.is_empty()) {

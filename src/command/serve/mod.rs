@@ -26,7 +26,7 @@ use crate::exit::{Exit, code};
 use crate::failure::Failure;
 use crate::handshake::Location;
 use crate::net;
-use crate::session::{self, Chronicle, Interrupt, Interrupts, MAX_HELD, Spare};
+use crate::session::{Chronicle, Interrupt, Interrupts, MAX_HELD, Spare};
 use child::Child;
 use door::Door;
 use lines::Lines;
@@ -130,8 +130,7 @@ fn announce(url: &str, authority: Option<&Path>) -> Result<(), Failure> {
     if let Some(file) = authority {
         said = said.and_then(|()| writeln!(stdout, "{}", file.display()));
     }
-    said.and_then(|()| stdout.flush())
-        .map_err(|error| Failure::Output { name: session::STDOUT.into(), error })
+    said.and_then(|()| stdout.flush()).map_err(Failure::of_stdout)
 }
 
 /// Waits for the end: Ctrl-C is what ends a server.

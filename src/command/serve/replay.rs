@@ -108,8 +108,9 @@ impl Replay {
     /// Has a client take part: in the performance that waits for one, or in a new one.
     pub fn enter(self: &Arc<Self>, client: Client) {
         let Ok(mut waiting) = self.waiting.lock() else { return };
-        let (sender, missing) = waiting.take().unwrap_or_else(|| self.begin(&client));
-        // A performance that is over takes nobody in, and the client finds the door closed.
+        // A performance that is over takes nobody in.
+        let goes_on = waiting.take().filter(|(sender, _)| !sender.is_closed());
+        let (sender, missing) = goes_on.unwrap_or_else(|| self.begin(&client));
         let _ = sender.send(client);
         if missing > 1 {
             *waiting = Some((sender, missing - 1));

@@ -49,9 +49,9 @@ pub fn json(template: &JsonTemplate) -> String {
                 stays.push_str(json);
                 continue;
             }
-            JsonPart::Text(template) => match template.only_name() {
-                Some(name) => format!("s.json({})", quoted(name)),
-                None => format!("JSON.stringify({})", text(template)),
+            JsonPart::Text(template, is_key) => match template.only_name() {
+                Some(name) if !is_key => format!("s.json({})", quoted(name)),
+                _ => format!("JSON.stringify({})", text(template)),
             },
         };
         parts.push(quoted(&std::mem::take(&mut stays)));

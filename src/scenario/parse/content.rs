@@ -18,7 +18,7 @@ impl Reading<'_> {
         let Some((_, content)) = self.content(fields)? else { return Ok(None) };
         let payload = content.payload(&Values::default());
         if payload.len() > MAX_CONTROL_PAYLOAD || !content.names().is_empty() {
-            let what = format!("a ping cannot carry this ({} bytes)", payload.len());
+            let what = format!("a ping or pong cannot carry this ({} bytes)", payload.len());
             let hint = format!("at most {MAX_CONTROL_PAYLOAD} bytes, without names in braces");
             return Err(fields.mistaken(what, hint));
         }
@@ -37,6 +37,11 @@ impl Reading<'_> {
             return Ok(Some((Kind::Text, Content::Text(template))));
         }
         if let Some(raw) = fields.raw("json") {
+            if let Err(error) = serde_json::from_str::<serde_json::Value>(raw.get()) {
+                let what = error.to_string();
+                let what = format!("json: {}", what.split(" at line ").next().unwrap_or(&what));
+                return Err(fields.mistake(raw, what, "send what is so deep as text"));
+            }
             let template = JsonTemplate::parse(raw.get(), self.expands)
                 .map_err(|what| not_a_template(fields, raw, what))?;
             self.know(template.names(), fields, raw)?;

@@ -244,7 +244,7 @@ fn every_mistake_has_its_place_and_a_way_out() {
         ),
         ("{\"conn\":1,\"text\":\"a\"}", "1:9 conn is a number", "a string"),
         ("{\"text\":\"a\",\"time\":\"now\"}", "1:20 time is no time", "2026"),
-        ("{\"event\":\"ping\",\"text\":\"{126}\"}", "1:1 a ping cannot carry this", "125"),
+        ("{\"event\":\"ping\",\"text\":\"{126}\"}", "1:1 a ping or pong cannot carry this", "125"),
         (
             "{\"text\":\"a\"}\n{\"event\":\"scenario\",\"version\":1}",
             "2:1 the scenario record does not come first",

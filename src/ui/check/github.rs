@@ -26,10 +26,40 @@ pub fn mistakes(file: &str, mistakes: &[Mistake]) -> Vec<String> {
     told.collect()
 }
 
+/// Text in whose lines the runner finds no commands: it looks for `::` behind blanks, and for `##[`.
+pub fn without_commands(text: &str) -> String {
+    let lines = text.split_inclusive('\n').map(|line| {
+        let line = line.replace("##[", "## [");
+        match line.trim_start().strip_prefix("::") {
+            Some(rest) => format!("{}: :{rest}", &line[..line.len() - rest.len() - 2]),
+            None => line,
+        }
+    });
+    lines.collect()
+}
+
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_is_no_command() {
+        let cases = [
+            ("  ::error::x\nfine ::\n", "  : :error::x\nfine ::\n"),
+            ("came: ##[error]x", "came: ## [error]x"),
+            ("::", ": :"),
+            ("", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(without_commands(text), expected);
+        }
+    }
 }

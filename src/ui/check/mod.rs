@@ -6,7 +6,7 @@ mod junit;
 mod lines;
 mod tap;
 
-pub use github::{annotation, mistakes};
+pub use github::{annotation, mistakes, without_commands};
 pub use junit::junit;
 pub use lines::Lines;
 pub use tap::Tap;
