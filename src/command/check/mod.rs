@@ -89,7 +89,7 @@ pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result
     };
     let playing = local.run_until(all.play());
     tokio::pin!(playing);
-    let mut ended = None;
+    let (mut ended, mut last_words) = (None, String::new());
     let verdicts = loop {
         tokio::select! {
             verdicts = &mut playing => break verdicts,
@@ -111,8 +111,7 @@ pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result
                     }
                     Interrupt::MaxTime(limit) => {
                         let failure = Failure::TimeLimit(TimeLimit::MaxTime(limit));
-                        // Where nobody reads there is nobody to tell.
-                        let _ = io::stderr().lock().write_all(voice.failure(&failure).as_bytes());
+                        last_words = voice.failure(&failure);
                         let why = failure.to_string();
                         (exit::of_failure(&failure), Stop { why, close: Close::new(1000, "") })
                     }
@@ -135,6 +134,8 @@ pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result
         () = late => Ok(()),
         interrupt = interrupts.next() => return ended_early(interrupt),
     };
+    // Where nobody reads there is nobody to tell.
+    let _ = io::stderr().lock().write_all(last_words.as_bytes());
     told.map(|()| ended.unwrap_or_else(|| overall(&verdicts)))
 }
 

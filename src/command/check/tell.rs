@@ -325,7 +325,8 @@ fn spinner(voice: Voice, is_tap: bool) -> Option<ProgressBar> {
     if is_tap || voice.verbose || !voice.has_audience() || !io::stdout().is_terminal() {
         return None;
     }
-    let style = ProgressStyle::with_template("  {spinner} {wide_msg}").ok()?;
+    // Room is left for the ^C that a terminal echoes.
+    let style = ProgressStyle::with_template("  {spinner} {msg:60!}").ok()?;
     let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     spinner.set_style(style);
     spinner.enable_steady_tick(TICK);
