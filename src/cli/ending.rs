@@ -84,6 +84,10 @@ pub struct EndArgs {
 
     /// Succeed only if the peer's Close, or its answer to ours, has one of these codes, else exit 4;
     /// 1005 is no code, 1006 a lost connection
+    ///
+    /// send and piped connect wait for the peer to close, as long as --wait says, and then fail (exit 28);
+    /// where an end condition such as -n 1 is met, it is the answer to our Close that counts. Example:
+    /// wspipe send --expect-close 1008 ws://localhost:9000/ 'not allowed'
     #[arg(long, value_name = "CODE[,RANGE]...", value_delimiter = ',', help_heading = "Closing",
           value_parser = values::close_codes)]
     pub expect_close: Option<Vec<RangeInclusive<u16>>>,
