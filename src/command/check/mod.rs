@@ -1,11 +1,12 @@
 //! `check`: scenarios are read, played against servers, and told of.
 
+mod all;
 mod export;
 mod open;
 mod play;
+mod refuse;
 mod tell;
 
-use std::cell::Cell;
 use std::env;
 use std::future::pending;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -13,8 +14,8 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::sync::watch;
+use tokio::task::LocalSet;
 
 use super::cookies::Cookies;
 use super::plan::limit;
@@ -25,17 +26,15 @@ use crate::exit::{self, Exit, code};
 use crate::failure::{Failure, TimeLimit};
 use crate::handshake::{Request, Secret, Target};
 use crate::output::Palette;
-use crate::scenario::{Explanation, Played, Scenario, Step, StepDone, StepEnd};
 use crate::session::{Interrupt, Interrupts};
-use crate::ui::{Lines, Tap, Telling, Voice, mistakes, signal_name};
+use crate::ui::{Lines, Tap, Telling, Voice, signal_name};
 use crate::wire::Close;
+use all::{All, overall};
 use export::export;
 use open::Way;
-use play::{Stop, Verdict, play};
-use tell::{Sender, Teller, Told};
-
-/// Scenarios that are played at once, at most: more have no descriptors.
-const MOST_JOBS: usize = 1000;
+use play::Stop;
+use refuse::refuse;
+use tell::{Manner, Report, Teller};
 
 /// Plays the scenarios of all files.
 ///
@@ -49,77 +48,84 @@ pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result
     let target = arguments.url.as_ref().map(|Secret(url)| Target::parse(url)).transpose()?;
     let mut interrupts = Interrupts::new(start, arguments.max_time.and_then(limit))
         .context("cannot listen for signals")?;
-    let (files, vars) = (arguments.files.clone(), arguments.vars.clone());
-    let (has_url, surroundings) = (target.is_some(), Surroundings::Ours);
-    // stdin and FIFOs may take their time.
-    let reading = tokio::task::spawn_blocking(move || {
-        load(&files, &Reading { vars: &vars, has_url, surroundings })
-    });
-    let loaded = tokio::select! {
-        loaded = reading => loaded.context("cannot read")?,
-        interrupt = interrupts.next() => return ended_early(interrupt),
+    let loaded = match read(&arguments, target.is_some(), &mut interrupts).await? {
+        Read::All(loaded) => loaded,
+        Read::Unread(unread) => return refuse(&unread, &arguments, voice),
+        Read::Ended(signal) => return Ok(Exit::Signal(signal)),
     };
-    let loaded = match loaded {
-        Ok(loaded) => loaded,
-        Err(unread) => return refuse(&unread, &arguments, voice),
-    };
-    let teller = Teller::begin(telling(&arguments), &arguments, voice, &loaded)?;
-    let cookies = Cookies::of(&arguments.opening, None, target.as_ref())?;
-    let retry = arguments.opening.retry.rules();
-    let max_message = Some(arguments.max_message_size).filter(|size| *size > 0);
-    let how = how(arguments.opening)?;
+    let jar = Cookies::of(&arguments.opening, None, target.as_ref())?.jar;
+    let report = Report::begin(&arguments)?;
+    let (jobs, fail_fast) = (arguments.jobs.get(), arguments.fail_fast);
+    let (telling, is_tap) = (telling(&arguments), arguments.tap);
     let way = Rc::new(Way {
         url: target.as_ref().map(Request::shown_url),
         target,
-        how,
-        retry,
-        jar: cookies.jar,
-        max_message,
+        retry: arguments.opening.retry.rules(),
+        jar,
+        max_message: Some(arguments.max_message_size).filter(|size| *size > 0),
+        how: how(arguments.opening)?,
         voice,
     });
-    let local = LocalSet::new();
+    let teller = Teller::begin(Manner { telling, report, is_tap, voice }, &loaded)?;
+    conduct(All { loaded, way, tell: teller.sender(), jobs, fail_fast }, teller, interrupts).await
+}
+
+/// What came of reading the files.
+enum Read {
+    /// All can be played.
+    All(Vec<Loaded>),
+    /// Some cannot.
+    Unread(Vec<Unread>),
+    /// A signal came before.
+    Ended(i32),
+}
+
+/// Reads the files, which may take its time: stdin and FIFOs are as slow as they are.
+///
+/// # Errors
+/// The limit on the whole run is reached.
+async fn read(
+    arguments: &CheckArgs,
+    has_url: bool,
+    interrupts: &mut Interrupts,
+) -> Result<Read, Failure> {
+    let (files, vars) = (arguments.files.clone(), arguments.vars.clone());
+    let surroundings = Surroundings::Ours;
+    let reading = tokio::task::spawn_blocking(move || {
+        load(&files, &Reading { vars: &vars, has_url, surroundings })
+    });
+    tokio::select! {
+        loaded = reading => Ok(match loaded.context("cannot read")? {
+            Ok(loaded) => Read::All(loaded),
+            Err(unread) => Read::Unread(unread),
+        }),
+        interrupt = interrupts.next() => match interrupt {
+            Interrupt::Signal(signal) => Ok(Read::Ended(signal)),
+            Interrupt::MaxTime(limit) => Err(Failure::TimeLimit(TimeLimit::MaxTime(limit))),
+        },
+    }
+}
+
+/// Has all scenarios played and told of, until they are over or something from outside ends them.
+async fn conduct(all: All, teller: Teller, mut interrupts: Interrupts) -> Result<Exit, Failure> {
+    let voice = all.way.voice;
     let (stop, stopped) = watch::channel(None);
-    let all = All {
-        loaded,
-        way,
-        tell: teller.sender(),
-        stopped,
-        jobs: arguments.jobs.get().min(MOST_JOBS),
-        fail_fast: arguments.fail_fast,
-    };
-    let playing = local.run_until(all.play());
+    let local = LocalSet::new();
+    let playing = local.run_until(all.play(stopped));
     tokio::pin!(playing);
-    let (mut ended, mut last_words) = (None, String::new());
+    let mut ended: Option<Ended> = None;
     let verdicts = loop {
-        tokio::select! {
+        let ending = tokio::select! {
             verdicts = &mut playing => break verdicts,
-            () = teller.is_unheard(), if ended.is_none() => {
-                // As for any program whose reader has gone, but in order.
-                ended = Some(Exit::Code(code::OUTPUT));
-                let why = "nobody reads the results".to_owned();
-                stop.send_replace(Some(Stop { why, close: Close::new(1001, "") }));
-            }
-            interrupt = interrupts.next() => {
-                if let Some(Exit::Signal(_)) = ended {
-                    // A second one at once.
-                    return Ok(ended.unwrap_or(Exit::Code(code::OTHER)));
-                }
-                let (exit, stop_with) = match interrupt {
-                    Interrupt::Signal(signal) => {
-                        let why = format!("ended by {}", signal_name(signal));
-                        (Exit::Signal(signal), Stop { why, close: Close::new(1001, "") })
-                    }
-                    Interrupt::MaxTime(limit) => {
-                        let failure = Failure::TimeLimit(TimeLimit::MaxTime(limit));
-                        last_words = voice.failure(&failure);
-                        let why = failure.to_string();
-                        (exit::of_failure(&failure), Stop { why, close: Close::new(1000, "") })
-                    }
-                };
-                ended.get_or_insert(exit);
-                stop.send_replace(Some(stop_with));
-            }
+            () = teller.is_unheard(), if ended.is_none() => Ended::unheard(),
+            interrupt = interrupts.next() => Ended::by(interrupt, voice),
+        };
+        if let Some(Ended { exit: exit @ Exit::Signal(_), .. }) = ended {
+            // A second one at once.
+            return Ok(exit);
         }
+        stop.send_replace(Some(ending.stop.clone()));
+        ended.get_or_insert(ending);
     };
     // A stdout that is stuck does not keep limits and signals from ending it.
     let deadline = interrupts.deadline();
@@ -132,109 +138,47 @@ pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result
     let told = tokio::select! {
         told = teller.end() => told,
         () = late => Ok(()),
-        interrupt = interrupts.next() => return ended_early(interrupt),
+        interrupt = interrupts.next() => return Ok(Ended::by(interrupt, voice).exit),
+    };
+    let (exit, last_words) = match ended {
+        Some(Ended { exit, last_words, .. }) => (exit, last_words),
+        None => (overall(&verdicts), String::new()),
     };
     // Where nobody reads there is nobody to tell.
     let _ = io::stderr().lock().write_all(last_words.as_bytes());
-    told.map(|()| ended.unwrap_or_else(|| overall(&verdicts)))
+    told.map(|()| exit)
 }
 
-/// The end that comes from outside, when nothing is to be closed.
-fn ended_early(interrupt: Interrupt) -> Result<Exit, Failure> {
-    match interrupt {
-        Interrupt::Signal(signal) => Ok(Exit::Signal(signal)),
-        Interrupt::MaxTime(limit) => Err(Failure::TimeLimit(TimeLimit::MaxTime(limit))),
-    }
+/// How all was ended before it was over.
+struct Ended {
+    exit: Exit,
+    stop: Stop,
+    last_words: String,
 }
 
-/// All scenarios, and what they have in common.
-struct All {
-    loaded: Vec<Loaded>,
-    way: Rc<Way>,
-    tell: Sender,
-    stopped: watch::Receiver<Option<Stop>>,
-    jobs: usize,
-    fail_fast: bool,
-}
-
-impl All {
-    async fn play(self) -> Vec<Verdict> {
-        let slots = Rc::new(Semaphore::new(self.jobs));
-        let broken = Rc::new(Cell::new(false));
-        let mut playing = JoinSet::new();
-        for (number, Loaded { file, scenario }) in self.loaded.into_iter().enumerate() {
-            let (slots, broken) = (Rc::clone(&slots), Rc::clone(&broken));
-            let (way, stopped) = (Rc::clone(&self.way), self.stopped.clone());
-            let (tell, fail_fast) = (self.tell.clone(), self.fail_fast);
-            playing.spawn_local(async move {
-                let slot = slots.acquire().await;
-                let tell = move |told| tell.send(number, told);
-                let is_over = stopped.borrow().is_some() || fail_fast && broken.get();
-                let verdict = if is_over {
-                    skip(&way, &scenario, &file, &tell);
-                    Verdict::NotRun
-                } else {
-                    play(scenario, file, way, stopped, &tell).await
-                };
-                broken.set(broken.get() || !matches!(verdict, Verdict::Passed | Verdict::NotRun));
-                drop(slot);
-                (number, verdict)
-            });
+impl Ended {
+    /// By a signal or the limit on the whole run.
+    fn by(interrupt: Interrupt, voice: Voice) -> Ended {
+        match interrupt {
+            Interrupt::Signal(signal) => {
+                let why = format!("ended by {}", signal_name(signal));
+                let stop = Stop { why, close: Close::new(1001, "") };
+                Ended { exit: Exit::Signal(signal), stop, last_words: String::new() }
+            }
+            Interrupt::MaxTime(limit) => {
+                let failure = Failure::TimeLimit(TimeLimit::MaxTime(limit));
+                let stop = Stop { why: failure.to_string(), close: Close::new(1000, "") };
+                let last_words = voice.failure(&failure);
+                Ended { exit: exit::of_failure(&failure), stop, last_words }
+            }
         }
-        let mut verdicts = playing.join_all().await;
-        verdicts.sort_by_key(|(number, _)| *number);
-        verdicts.into_iter().map(|(_, verdict)| verdict).collect()
     }
-}
 
-/// Says what is wrong with files, also to those who read reports. Nothing is played.
-fn refuse(unread: &[Unread], arguments: &CheckArgs, voice: Voice) -> Result<Exit, Failure> {
-    let mut report = tell::Report::begin(arguments)?;
-    let mut said = String::new();
-    let mut bad = Vec::new();
-    for Unread { file, mistakes, failure } in unread {
-        said += &voice.failure(failure);
-        let line = mistakes.first().map_or(1, |mistake| mistake.line);
-        let end = StepEnd::Error(Explanation::new([failure.to_string()]));
-        let (what, took) = ("the file is read".to_owned(), Default::default());
-        let steps = vec![StepDone { line, what, took, end }];
-        bad.push(Played { file: file.clone(), name: None, steps, took });
+    /// Because nobody reads what is told: as for any program whose reader has gone, but in order.
+    fn unheard() -> Ended {
+        let stop = Stop { why: "nobody reads the results".into(), close: Close::new(1001, "") };
+        Ended { exit: Exit::Code(code::OUTPUT), stop, last_words: String::new() }
     }
-    report.write(&bad)?;
-    if tell::annotates() {
-        said.extend(unread.iter().flat_map(|unread| mistakes(&unread.file, &unread.mistakes)));
-    }
-    if arguments.tap && !voice.silent {
-        // Where nobody reads there is nobody to tell.
-        let _ =
-            io::stdout().lock().write_all(b"TAP version 13\nBail out! Not all files can be read\n");
-    }
-    let _ = io::stderr().lock().write_all(said.as_bytes());
-    Ok(Exit::Code(code::INPUT))
-}
-
-/// Tells of a scenario that is not played.
-fn skip(way: &Way, scenario: &Scenario, file: &str, tell: &dyn Fn(Told)) {
-    tell(Told::Scenario);
-    let steps: Vec<_> = scenario.steps.iter().map(|step| not_run(way, scenario, step)).collect();
-    steps.iter().for_each(|step| tell(Told::Step(step.clone())));
-    let (file, name) = (file.to_owned(), scenario.name.clone());
-    tell(Told::Played(Played { file, name, steps, took: Default::default() }));
-}
-
-fn not_run(way: &Way, scenario: &Scenario, step: &Step) -> StepDone {
-    let what = way.describe(scenario, step);
-    StepDone { line: step.line, what, took: Default::default(), end: StepEnd::NotRun }
-}
-
-/// The exit code of all together: the first failure that has one of its own, else whether all passed.
-fn overall(verdicts: &[Verdict]) -> Exit {
-    let own = verdicts.iter().find_map(|verdict| match verdict {
-        Verdict::Error(exit) => Some(*exit),
-        _ => None,
-    });
-    let failed = verdicts.contains(&Verdict::Failed);
-    own.unwrap_or(Exit::Code(if failed { code::NOT_AS_ASKED } else { code::SUCCESS }))
 }
 
 fn telling(arguments: &CheckArgs) -> Box<dyn Telling> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::{Instant as TokioInstant, sleep, sleep_until};
 
-use super::not_run;
+use super::all::not_run;
 use super::open::Way;
 use super::tell::Told;
 use crate::command::connection::{Connection, came, converse};

@@ -50,6 +50,19 @@ impl Sender {
     }
 }
 
+/// How it is told.
+#[derive(Debug)]
+pub struct Manner {
+    /// In which words.
+    pub telling: Box<dyn Telling>,
+    /// The file of `--junit`.
+    pub report: Report,
+    /// Whether the words are TAP.
+    pub is_tap: bool,
+    /// How much.
+    pub voice: Voice,
+}
+
 /// The thread, from outside.
 #[derive(Debug)]
 pub struct Teller {
@@ -62,15 +75,9 @@ impl Teller {
     /// Starts it.
     ///
     /// # Errors
-    /// The report cannot be written, or there is no thread.
-    pub fn begin(
-        telling: Box<dyn Telling>,
-        arguments: &CheckArgs,
-        voice: Voice,
-        loaded: &[Loaded],
-    ) -> Result<Teller, Failure> {
-        let report = Report::begin(arguments)?;
-        let annotates = annotates();
+    /// There is no thread.
+    pub fn begin(manner: Manner, loaded: &[Loaded]) -> Result<Teller, Failure> {
+        let Manner { telling, report, is_tap, voice } = manner;
         let scenarios = loaded.iter().map(|one| Waiting {
             file: one.file.clone(),
             name: one.scenario.name.clone(),
@@ -83,12 +90,12 @@ impl Teller {
             telling,
             voice,
             report,
-            annotates,
-            is_tap: arguments.tap,
+            annotates: annotates(),
+            is_tap,
             waiting: scenarios.collect(),
             next: 0,
             played: Vec::new(),
-            spinner: spinner(voice, arguments.tap),
+            spinner: spinner(voice, is_tap),
             begun: Instant::now(),
             unprinted: None,
             gone: Arc::clone(&gone),
