@@ -64,6 +64,10 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l pinnedpubkey -
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tls-max -d 'Speak no later version of TLS than 1.2 or 1.3' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tls-server-name -d 'Ask for this host\'s certificate, whatever the URL says' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s c -l cookie-jar -d 'Write the cookies that are known at the end to a file, which -b reads; - is stdout' -r -F
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l reconnect-delay -d 'Pause so long before the first try, on average' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l reconnect-max-delay -d 'Pause no longer than this, unless the server asks for it in Retry-After; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l reconnect-tries -d 'Give up after so many tries without a session that lasted 10 seconds; 0 means no limit [default: 0]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l reconnect-on -d 'Open the session again also after these close codes, or statuses from 400 to 499' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s d -l data -d 'Send a message; @FILE sends the bytes of a file unchanged, @- those of stdin. May be repeated, each is one message' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l data-raw -d 'Send a message; @ has no meaning. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l decode -d 'Decode each message before it is sent, as binary (with --text, as text)' -r -f -a "hex\t'Two hexadecimal digits a byte'
@@ -124,6 +128,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s k -l insecure 
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tlsv1.2 -d 'Speak TLS 1.2 or a later version, as is the default'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tlsv1.3 -d 'Speak TLS 1.3 or a later version'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l no-history -d 'At a terminal, neither read nor keep the lines that are typed'
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l reconnect -d 'Open the session again when it was lost or closed, until an end condition is met'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l text -d 'Send text messages (the default)'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l binary -d 'Send binary messages, and print raw ones where stdout is no terminal. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode'
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l lines -d 'A message is a line; one LF or CRLF at its end is not part of it (the default for text)'
@@ -294,6 +299,10 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s d -l data -d 'S
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l data-raw -d 'Send a message; @ has no meaning. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l decode -d 'Decode each message before it is sent, as binary (with --text, as text)' -r -f -a "hex\t'Two hexadecimal digits a byte'
 base64\t'RFC 4648 section 4, with or without padding'"
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l reconnect-delay -d 'Pause so long before the first try, on average' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l reconnect-max-delay -d 'Pause no longer than this, unless the server asks for it in Retry-After; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l reconnect-tries -d 'Give up after so many tries without a session that lasted 10 seconds; 0 means no limit [default: 0]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l reconnect-on -d 'Open the session again also after these close codes, or statuses from 400 to 499' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l format -d 'Write messages in this format [default: text; with --binary, --stream or --chunk, raw where stdout is no terminal]' -r -f -a "text\t'The payload and a newline; binary as hex'
 raw\t'The payload and nothing else'
 hex\t'Two hexadecimal digits a byte, and a newline'
@@ -347,6 +356,7 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l text -d 'Send t
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l binary -d 'Send binary messages, and print raw ones where stdout is no terminal. For stdin, say also what one message is: --lines, --null, --delimiter, --whole, --chunk, --stream, --length-prefixed or --decode'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s 0 -l null -d 'End each message with NUL in place of the newline'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l jsonl -d 'Print records: the same as --format jsonl'
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l reconnect -d 'Open the session again when it was lost or closed, until an end condition is met'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l print0 -d 'End each message with NUL in place of the newline, and in raw too'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l timestamps -d 'Write the time (UTC) before each message'
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l pretty -d 'Print JSON objects and arrays over several lines, indented by 2 spaces; other messages as they are'

@@ -1,15 +1,15 @@
 //! The whole exit-code contract: how a run ended, and the one table that says what that is for the
 //! shell. The man page's and the README's tables are made from [`TABLE`].
 
+mod outcome;
+
 use std::ops::RangeInclusive;
-use std::time::Duration;
+
+pub use outcome::{Answer, Closure, Losses, Outcome, Unsent};
 
 use crate::failure::Failure;
 use crate::handshake::{Hop, RedirectFault, TlsFault};
-use crate::policy::ending::Unmet;
-use crate::record::{Record, Side};
-use crate::wire::close::{ABNORMAL, NO_CODE};
-use crate::wire::{Close, Violation};
+use crate::wire::close::NO_CODE;
 
 /// What the process does last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,80 +179,6 @@ pub fn of_close_code(close_code: u16) -> i32 {
     }
 }
 
-/// How a session came to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Closure {
-    /// The peer sent the first Close.
-    ByPeer(Close),
-    /// We sent the first Close.
-    ByUs {
-        /// What we sent.
-        sent: Close,
-        /// What came back.
-        answer: Answer,
-    },
-    /// The connection went away without a Close; why, as far as is known.
-    Lost(String),
-    /// The peer broke the protocol and we closed.
-    Violated(Violation),
-}
-
-/// What came back for our Close.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// A Close.
-    Close(Close),
-    /// Nothing in time.
-    Nothing,
-    /// The end of the connection.
-    Lost,
-    /// Something that breaks the protocol.
-    Broken(Violation),
-    /// It was not waited for.
-    NotAwaited,
-}
-
-/// Input that was not sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Unsent {
-    /// Messages that were read and not, or not wholly, handed to the network.
-    pub messages: u64,
-    /// Whether there was more input that had not been read.
-    pub more: bool,
-    /// Messages that had been queued for the network and did not leave as a whole.
-    pub queued: u64,
-}
-
-impl Unsent {
-    /// Whether anything stayed behind.
-    pub fn is_any(&self) -> bool {
-        self.messages > 0 || self.more
-    }
-}
-
-/// Everything about the end of a session that matters for its exit code.
-#[derive(Debug)]
-pub struct Outcome {
-    /// How it was closed.
-    pub closure: Closure,
-    /// What failed on our side.
-    pub failure: Option<Failure>,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
-    /// Whether an end condition was met.
-    pub condition_met: bool,
-    /// An end condition or expectation that was not.
-    pub unmet: Option<Unmet>,
-    /// What came in its place, in lines for a person.
-    pub explanation: String,
-    /// Input that stayed behind.
-    pub unsent: Unsent,
-    /// Whether the last message was printed only in part.
-    pub cut: bool,
-    /// From the last frame made by hand, once it had left, to the end, if the peer had a part in that.
-    pub since_frame: Option<Duration>,
-}
-
 /// Close codes given by the user: single ones and ranges.
 pub type Codes = [RangeInclusive<u16>];
 
@@ -265,63 +191,6 @@ pub struct Asked<'a> {
     pub expect_close: Option<&'a Codes>,
     /// `send` and piped `connect`: our Close must be answered.
     pub answer_matters: bool,
-}
-
-impl Closure {
-    /// The close code of the session (RFC 6455 section 7.1.5): 1005 for none, 1006 for a lost
-    /// connection.
-    pub fn close_code(&self) -> u16 {
-        match self {
-            Closure::ByPeer(close) => close.number(),
-            Closure::ByUs { answer: Answer::Close(close), .. } => close.number(),
-            Closure::ByUs { .. } | Closure::Lost(_) => ABNORMAL,
-            Closure::Violated(violation) => violation.close_code(),
-        }
-    }
-
-    /// The Close by which the peer ended the session; a Close that crosses ours counts, unless it
-    /// carries our code, 1000 or none.
-    pub fn peers_close(&self) -> Option<&Close> {
-        match self {
-            Closure::ByPeer(close) => Some(close),
-            Closure::ByUs { sent, answer: Answer::Close(close) } => {
-                let agrees = close.code.is_none_or(|code| code == 1000 || Some(code) == sent.code);
-                if agrees { None } else { Some(close) }
-            }
-            _ => None,
-        }
-    }
-
-    /// The reason that came with it: the peer's, if it closed or answered.
-    pub fn reason(&self) -> &str {
-        match self {
-            Closure::ByPeer(close) | Closure::ByUs { answer: Answer::Close(close), .. } => {
-                &close.reason
-            }
-            _ => "",
-        }
-    }
-
-    /// The record of it; so many queued messages of ours had not left.
-    pub fn record(&self, unsent: u64) -> Record<'_> {
-        let clean = self.is_clean();
-        let (from, close) = match (self, self.peers_close()) {
-            (_, Some(close)) => (Side::Peer, Some(close)),
-            (Closure::ByUs { sent, .. }, None) => (Side::Us, Some(sent)),
-            (Closure::Violated(_), None) => (Side::Us, None),
-            _ => (Side::Peer, None),
-        };
-        let (code, reason) = match close {
-            Some(close) => (close.number(), close.reason.as_str()),
-            None => (self.close_code(), ""),
-        };
-        Record::Close { from, code, reason, clean, unsent }
-    }
-
-    /// Whether both Closes were exchanged.
-    pub fn is_clean(&self) -> bool {
-        matches!(self, Closure::ByPeer(_) | Closure::ByUs { answer: Answer::Close(_), .. })
-    }
 }
 
 /// The exit code of a session, by the contract's precedence: a signal; a failure or time limit; a
@@ -340,7 +209,9 @@ pub fn judge(outcome: &Outcome, asked: &Asked) -> Exit {
     };
     let excused = expected && !is_normal(outcome.closure.close_code());
     let unsent = outcome.unsent.is_any() && !outcome.condition_met && !excused;
-    if outcome.unmet.is_some() || unsent || outcome.cut {
+    // Whoever wants our Close to be answered wants to know that everything before it came.
+    let losses = outcome.losses.is_any() && asked.answer_matters && !outcome.condition_met;
+    if outcome.unmet.is_some() || unsent || losses || outcome.cut {
         return Exit::Code(code::NOT_AS_ASKED);
     }
     Exit::Code(code::SUCCESS)
@@ -370,6 +241,7 @@ fn of_ending(outcome: &Outcome, asked: &Asked) -> Verdict {
         Closure::ByUs { answer: Answer::Lost | Answer::Nothing | Answer::Broken(_), .. } => {
             !trouble_matters
         }
+        Closure::Apart => !trouble_matters,
         Closure::ByUs { .. } => outcome.closure.peers_close().is_none(),
         _ => is_normal(number),
     };
@@ -393,6 +265,8 @@ fn is_normal(close_code: u16) -> bool {
 mod tests {
     use super::*;
     use crate::failure::TimeLimit;
+    use crate::policy::ending::Unmet;
+    use crate::wire::{Close, Violation};
 
     const PLAIN: Asked = Asked { ok_close: &[], expect_close: None, answer_matters: true };
 
@@ -405,6 +279,7 @@ mod tests {
             unmet: None,
             explanation: String::new(),
             unsent: Unsent::default(),
+            losses: Losses::default(),
             cut: false,
             since_frame: None,
         }
@@ -514,6 +389,28 @@ mod tests {
     fn a_refusal_that_was_asked_for_is_success_and_another_is_not() {
         assert_eq!(of_refusal(401, 401), Exit::Code(0));
         assert_eq!(of_refusal(401, 403), Exit::Code(4));
+    }
+
+    #[test]
+    fn between_two_connections_it_ends_as_if_the_last_had_been_closed_by_us() {
+        let apart = || ended(Closure::Apart);
+        let listening = Asked { answer_matters: false, ..PLAIN };
+        let losses = Losses { uncertain: 1, cut: 0 };
+        let unsent = Unsent { messages: 1, ..Unsent::default() };
+        let limit = || Some(Failure::TimeLimit(TimeLimit::Wait(String::new())));
+        let cases = [
+            (apart(), listening, 0),
+            (apart(), PLAIN, 106),
+            (Outcome { condition_met: true, ..apart() }, PLAIN, 0),
+            (Outcome { unsent, ..apart() }, listening, 4),
+            (Outcome { failure: limit(), ..apart() }, listening, 28),
+            (Outcome { losses, ..by_us(Answer::Close(Close::new(1000, ""))) }, PLAIN, 4),
+            (Outcome { losses, ..by_us(Answer::Close(Close::new(1000, ""))) }, listening, 0),
+            (Outcome { losses, condition_met: true, ..apart() }, PLAIN, 0),
+        ];
+        for (outcome, asked, expected) in cases {
+            assert_eq!(judge(&outcome, &asked), Exit::Code(expected), "{outcome:?} {asked:?}");
+        }
     }
 
     #[test]

@@ -401,6 +401,9 @@ mod tests {
             "range(0; 1; 0)",
             "last(range(1e18))",
             "\"\\(def f: f; f)\"",
+            "def f(x): . + 0 | f(x); f(\"a\")",
+            "def f($a; g): . + 0 | f($a; g + 1); f(1; 2)",
+            "def f(x): def g: f(x); g; f(1)",
         ] {
             assert_eq!(last(source, "1"), Err(Failed::Stopped(Stop::Endless)), "{source}");
         }

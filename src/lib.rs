@@ -20,6 +20,7 @@
 //! | [`scenario`] | pure: a file of records as what to send and what to expect |
 //! | [`duration`] | pure: durations as they are typed |
 //! | [`descriptor`] | reads and writes that never wait, on descriptors shared with other programs |
+//! | [`signals`] | the signals that whoever started us has ignored |
 //! | [`wire`] | pure: RFC 6455 frames, close codes, UTF-8 across fragments, permessage-deflate |
 //! | [`figures`] | pure: what a session has counted, as numbers |
 //! | [`failure`], [`exit`] | what can go wrong; the whole exit-code contract |
@@ -38,6 +39,10 @@
 //! serves it in one loop (`session::Serving`); what it says is chosen in one place (`session::Manner`), and
 //! whatever passes is told to one (`session::Account`).
 //!
+//! With `--reconnect` a run has one session after the other (`command::sessions`), each over a connection of
+//! its own; what outlives a connection is the `session::Course`, and what has not left it is kept by
+//! `session::custody`.
+//!
 //! A departure from the design: control frames and the closing handshake are the adapter's own work
 //! too, with no tungstenite on top of it. The decoder must judge each of them anyway (tungstenite
 //! refuses the valid code 1014 and answers some broken Closes with nothing), and one queue with one
@@ -50,7 +55,10 @@
 //! hand is no message, but one that stayed behind is input that was not sent; a recording has what is
 //! printed and what we send, so that what comes once an end condition was met is not in it, and of a
 //! message of ours that is too large to hold it has the length; `--expect-status` goes with no other
-//! expectation, and the refusal that it asks for is not tried again.
+//! expectation, and the refusal that it asks for is not tried again; the first opening is no business of
+//! `--reconnect`, which takes a Close without a code for one with 1000; piped `connect` ends with 4 where messages may not have
+//! arrived, and a session that ends between two connections by an end condition, or because whoever types
+//! leaves, has ended well.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -75,6 +83,7 @@ pub mod policy;
 pub mod record;
 pub mod scenario;
 pub mod session;
+pub mod signals;
 pub mod ui;
 pub mod wire;
 
@@ -87,6 +96,8 @@ pub fn end_at_a_bug() {
         // A panic about stderr must not panic over stderr again.
         ui::restore_terminal();
         let _ = writeln!(io::stderr(), "wspipe: a bug in wspipe, please report it: {bug}");
+        // The thread that edits lines may just have begun one.
+        ui::restore_terminal();
         process::exit(code::BUG);
     }));
 }

@@ -113,6 +113,16 @@ pub enum Record<'a> {
         #[serde(skip_serializing_if = "is_zero")]
         unsent: u64,
     },
+    /// The connection is gone, and the session is opened again.
+    Reconnect {
+        /// Seconds until that is tried.
+        delay: f64,
+        /// Messages of ours that may not have arrived: they had left since the last message from the peer
+        /// or answered Ping.
+        uncertain: u64,
+        /// Messages of ours that had begun to leave and are not sent again.
+        cut: u64,
+    },
     /// What went wrong, when the exit code is not 0 for another reason than the close code.
     Failure {
         /// The kind of failure, one word.

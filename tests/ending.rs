@@ -412,7 +412,7 @@ fn signals_work_while_stdout_is_full() {
 #[ignore = "asserts a time, which a busy machine can miss"]
 fn a_second_signal_ends_the_process_at_once_while_output_is_drained() {
     // What the program and its stdout hold together: it sees what comes behind.
-    let messages = text(&"x".repeat(1000)).repeat(200);
+    let messages = text(&"x".repeat(1000)).repeat(700);
     for peer_first in [true, false] {
         let (messages, (closed, told)) = (messages.clone(), channel());
         let peer = Peer::start(move |wire| {

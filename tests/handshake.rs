@@ -417,6 +417,14 @@ fn headers_come_from_stdin_too() {
 }
 
 #[test]
+fn a_socket_that_a_url_names_is_shown_without_its_control_characters() {
+    let url = "ws+unix:///nowhere%1b]0;title%07%0awspipe:/";
+    let says = [r"cannot connect to /nowhere\x1b]0;title\x07\nwspipe: "];
+    run(["listen", url]).output().check(ends(7).saying(&says));
+    run(["listen", "-v", url]).output().check(ends(7).saying(&says));
+}
+
+#[test]
 fn a_unix_socket_is_named_by_url_or_flag() {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("a socket").display().to_string();

@@ -2,7 +2,10 @@
 
 mod support;
 
-use support::{Peer, dies_by, ends, run};
+use std::sync::mpsc::channel;
+
+use rustix::process::Signal;
+use support::{DEADLINE, Peer, Running, Terminal, dies_by, ends, modes, open, run};
 
 #[test]
 fn it_is_asked_for_at_the_terminal() {
@@ -21,6 +24,59 @@ fn ctrl_c_ends_the_question() {
     running.wait_for_console("user 'me': ");
     running.write("\x03");
     running.output().check(dies_by(2));
+}
+
+#[test]
+fn however_the_question_ends_the_terminal_is_as_it_was() {
+    let signals = [(Signal::INT, 2), (Signal::TERM, 15), (Signal::HUP, 1), (Signal::QUIT, 3)];
+    let signals = signals.map(|(signal, number)| (Some(signal), number));
+    for (signal, number) in [(None, 2)].into_iter().chain(signals) {
+        let run = run(["listen", "-u", "me", "ws://127.0.0.1:9/"]).console();
+        let mut running = run.case(&format!("{signal:?}")).start();
+        running.wait_for_console("user 'me': ");
+        match signal {
+            Some(signal) => running.signal(signal),
+            None => running.write("\x03"),
+        }
+        let console = running.take_console();
+        running.output().check(dies_by(number));
+        let before = modes(&Terminal::open().into_master());
+        assert_eq!(modes(&console), before, "{signal:?}");
+    }
+}
+
+/// A session that is open once the password was typed, with a peer that waits for its end.
+fn open_after_the_question() -> (Running, Peer) {
+    let (opened, told) = channel();
+    let peer = Peer::start(move |wire| {
+        open(wire);
+        opened.send(()).unwrap();
+        wire.finish_if_asked();
+    });
+    let mut running = run(["listen", "-u", "me", &peer.url()]).console().start();
+    running.wait_for_console("user 'me': ");
+    running.write("secret\n");
+    told.recv_timeout(DEADLINE).expect("a session");
+    (running, peer)
+}
+
+#[test]
+fn a_signal_after_the_question_is_one_of_the_session() {
+    let (running, peer) = open_after_the_question();
+    running.signal(Signal::TERM);
+    let wanted = dies_by(15).saying(&["closed by us: 1001 going away; ended by SIGTERM"]);
+    running.output().check(wanted);
+    assert_eq!(peer.seen().close_code(), Some(1001));
+}
+
+#[test]
+fn what_no_session_takes_over_ends_it_as_ever_after_the_question_too() {
+    for (signal, number) in [(Signal::HUP, 1), (Signal::QUIT, 3)] {
+        let (running, peer) = open_after_the_question();
+        running.signal(signal);
+        running.output().check(dies_by(number));
+        peer.seen();
+    }
 }
 
 #[test]

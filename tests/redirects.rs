@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use support::{Authority, Manner, Peer, Script, Wire, ends, front, run};
 
@@ -145,6 +146,20 @@ fn a_jar_takes_cookies_and_gives_them_back() {
     let output = run(given.into_iter().chain([&server.url()[..]])).output();
     output.check(ends(0).printing(format!("hello\n{text}")));
     assert_eq!(server.seen().header("Cookie").as_deref(), Some("visit=302; own=1"));
+}
+
+#[test]
+fn a_jar_is_for_nobody_else_to_read_even_if_it_was() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let jar = folder.path().join("jar");
+    fs::write(&jar, "# Netscape HTTP Cookie File\n# as long as what comes\n".repeat(100)).unwrap();
+    fs::set_permissions(&jar, fs::Permissions::from_mode(0o644)).unwrap();
+    let peers = Peer::start_each(vec![redirecting(302, "/there"), Box::new(Wire::hello)]);
+    let args = ["listen", "-L", "-c", jar.to_str().unwrap(), &peers.url()];
+    run(args).output().check(ends(0).printing("hello\n"));
+    peers.seen();
+    assert_eq!(fs::metadata(&jar).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_to_string(&jar).unwrap().lines().count(), 2);
 }
 
 #[test]

@@ -181,6 +181,18 @@ fn at_real_speed_it_takes_the_time_that_it_took() {
 }
 
 #[test]
+fn a_secret_of_the_environment_is_not_shown_where_a_client_departs() {
+    let files = Files::new();
+    let text = "{\"text\":\"token {{env.TOKEN}}\"}";
+    files.write("t.jsonl", &format!("{{\"event\":\"scenario\",\"version\":1}}\n{text}\n"));
+    let script = "wspipe send -s \"$WSPIPE_URL\" \"other $TOKEN\"; true";
+    let run = serve(&files, &["--replay", "t.jsonl"], script).env("TOKEN", "s3cr3t-one");
+    let output = run.output();
+    output.check(ends(4).saying(&["came: text \"other {{env.TOKEN}}\"", "- token {{env.TOKEN}}"]));
+    assert!(!output.says("s3cr3t"), "{}", output.report());
+}
+
+#[test]
 fn what_cannot_be_played_is_refused_at_once() {
     let files = Files::new();
     files.write("bad.jsonl", "{\"from\":\"peer\",\"regex\":\"a\"}\n");

@@ -3,11 +3,16 @@
 
 mod support;
 
+use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Command;
 use std::thread;
 
 use rustix::process::Signal;
-use support::{BINARY, Client, UPGRADE, dies_by, ends, masked, run, serve};
+use support::{
+    BINARY, Client, Terminal, UPGRADE, dies_by, ends, masked, read_terminal, run, serve,
+};
 use tempfile::TempDir;
 
 #[test]
@@ -186,4 +191,56 @@ fn terminate_ends_the_server_by_the_signal() {
     let (server, url) = serve(&[]);
     server.signal(Signal::TERM);
     server.output().check(dies_by(15).printing(format!("{url}\n")));
+}
+
+/// Says that it is there, and waits to be ended.
+const WAITS: &str = "echo ready; exec tail -f /dev/null";
+/// The same, and has its own mind about signals.
+const MINDS: &str =
+    "tail -f /dev/null & trap \"kill $!; exit 7\" INT TERM; echo ready; wait; exit 8";
+
+#[test]
+fn a_signal_to_the_server_alone_reaches_the_command_which_decides() {
+    let cases = [
+        (WAITS, Signal::INT, dies_by(2)),
+        (WAITS, Signal::TERM, dies_by(15)),
+        (MINDS, Signal::INT, ends(7)),
+        (MINDS, Signal::TERM, ends(7)),
+    ];
+    for (script, signal, wanted) in cases {
+        // With a terminal, Ctrl-C would be at the command already.
+        let server = run(["serve", "--", "sh", "-c", script]).without_terminal().start();
+        server.wait_for_stdout("ready\n");
+        server.signal(signal);
+        server.output().check(wanted.printing("ready\n"));
+    }
+}
+
+#[test]
+fn ctrl_c_reaches_the_command_once() {
+    let script = "caught=0; trap 'caught=$((caught + 1)); echo caught' INT; echo ready; \
+                  until read line; do :; done; exit $caught";
+    let mut server = run(["serve", "--", "sh", "-c", script]).console().start();
+    server.wait_for_stdout("ready\n");
+    server.write("\x03");
+    server.wait_for_stdout("caught\n");
+    server.write("on\n");
+    server.output().check(ends(1).printing("ready\ncaught\n"));
+}
+
+#[test]
+fn a_loop_around_it_stops_with_the_command() {
+    let script = "while true; do \"$0\" serve -- sh -c \"$1\"; done; echo went on";
+    let mut command = Command::new("/usr/bin/setsid");
+    let terminal = Terminal::open();
+    command.args(["--ctty", "sh", "-c", script, env!("CARGO_BIN_EXE_wspipe"), WAITS]);
+    command.stdin(terminal.stdio()).stdout(terminal.stdio()).stderr(terminal.stdio());
+    let mut shell = command.spawn().expect("the shell starts");
+    drop(command);
+    let mut terminal = terminal.into_master();
+    read_terminal(&mut terminal, "ready\r\n");
+    terminal.write_all(b"\x03").expect("the terminal is open");
+    read_terminal(&mut terminal, "");
+    let status = shell.wait().expect("its end");
+    assert_eq!(status.signal(), Some(2), "{status}");
 }

@@ -4,9 +4,10 @@ mod support;
 
 use std::time::Duration;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use rustix::process::{Resource as Limit, Rlimit, Signal, prlimit};
-use support::{Client, PING, PONG, Running, TEXT, UPGRADE, ends, masked, run, says, serve};
+use rustix::process::{Resource, Rlimit, Signal, prlimit};
+use support::{
+    Client, PING, PONG, Running, TEXT, UPGRADE, ends, masked, raise_our_limit, run, says, serve,
+};
 
 /// Clients of a crowd, which fit into the usual limit of 1024 open files.
 const CROWD: usize = 1000;
@@ -16,13 +17,7 @@ const USUAL: u64 = 1024;
 /// Limits the open files of a running server.
 fn limit(server: &Running, files: u64) {
     let limit = Rlimit { current: Some(files), maximum: Some(files) };
-    prlimit(Some(server.pid), Limit::Nofile, limit).unwrap();
-}
-
-/// Lets this process have as many as it may.
-fn raise_our_limit() {
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
+    prlimit(Some(server.pid), Resource::Nofile, limit).unwrap();
 }
 
 #[track_caller]

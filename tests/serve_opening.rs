@@ -127,6 +127,20 @@ fn who_does_not_open_a_session_in_time_is_dropped_and_others_are_not() {
 }
 
 #[test]
+fn the_head_of_a_request_may_have_so_much_and_no_more() {
+    let (server, url) = serve(&[]);
+    let with =
+        |size| UPGRADE.replace("\r\n\r\n", &format!("\r\nX-Long: {}\r\n\r\n", "x".repeat(size)));
+    for (size, status) in [(100_000, "101 "), (140_000, "431 ")] {
+        let mut client = Client::connect(&url);
+        client.send_at_most(with(size).as_bytes(), Duration::from_secs(10));
+        let head = client.head();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{size}: {head}");
+    }
+    end(server, &url);
+}
+
+#[test]
 fn every_interface_is_listened_on_if_that_is_asked_for() {
     for (address, shown) in [("0.0.0.0:0", "ws://127.0.0.1:"), ("[::]:0", "ws://[::1]:")] {
         let (server, url) = serve(&[address]);

@@ -31,7 +31,7 @@ use wspipe::input::reader::{Origin, Reader};
 use wspipe::input::{Feed, Framing, Shape};
 use wspipe::output::{Destination, Encoding, Format, Palette};
 use wspipe::policy::ending::{Conditions, Input, Patience, Rules};
-use wspipe::session::{Ends, Interrupts, Output, STDOUT, Session, Settings, Stats};
+use wspipe::session::{Course, Ends, Interrupts, Output, STDOUT, Session, Settings, Stats};
 use wspipe::wire::Kind;
 
 /// How long anything may take: more than elsewhere, since much is moved.
@@ -645,14 +645,10 @@ struct Streams {
 async fn session(stream: impl AsyncRead + AsyncWrite + Unpin, streams: Streams, traffic: Traffic) {
     let mut output = Output::new(STDOUT.into(), encoding(traffic.form), streams.stdout);
     let stats = Rc::new(Stats::default());
-    let ends = Ends {
-        feed: Feed::new([wspipe::input::Messages::new("stdin", shape(traffic.form))]),
-        reader: Some(Reader::new(vec![("stdin".into(), streams.stdin)])),
-        output: &mut output,
-        stats: Rc::clone(&stats),
-        trace: None,
-        round_trips: None,
-    };
+    let feed = Feed::new([wspipe::input::Messages::new("stdin", shape(traffic.form))]);
+    let reader = Reader::new(vec![("stdin".into(), streams.stdin)]);
+    let mut course = Course::new(feed, Some(reader), rules(), Instant::now());
+    let ends = Ends { course: &mut course, output: &mut output, stats: Rc::clone(&stats) };
     let mut interrupts = Interrupts::new(Instant::now(), None).expect("the signals");
     let session = Session::new(stream, &Bytes::new(), ends, settings());
     let outcome = timeout(DEADLINE, session.run(&mut interrupts)).await.expect("an end");
@@ -665,23 +661,24 @@ async fn session(stream: impl AsyncRead + AsyncWrite + Unpin, streams: Streams, 
     assert_eq!(messages, (traffic.count as u64, traffic.count as u64), "seed {}", traffic.seed);
 }
 
-fn settings() -> Settings {
-    let rules = Rules {
+fn rules() -> Rules {
+    Rules {
         conditions: Conditions::default(),
         input: Input::MayRemain,
         linger: Patience::Forever,
         wait: None,
         expects_close: false,
         expected: Vec::new(),
-    };
+    }
+}
+
+fn settings() -> Settings {
     let close = wspipe::wire::Close::new(1000, "");
     Settings {
-        rules,
         close,
         close_timeout: Some(DEADLINE),
         keepalive: None,
         max_message: None,
-        pacing: None,
         deflate: None,
     }
 }

@@ -97,11 +97,22 @@ pub struct EndArgs {
     pub expect: ExpectArgs,
 
     /// Send a Ping every so often
+    ///
+    /// It keeps what is on the way from forgetting the connection, and finds a peer that is gone, within
+    /// this time and --ping-timeout, also while a large message arrives or leaves. Example: wspipe
+    /// listen --ping-interval 30s ws://localhost:9000/
     #[arg(long, value_name = "DURATION", help_heading = "Keepalive",
           value_parser = values::positive_duration)]
     pub ping_interval: Option<Duration>,
 
     /// Fail (exit 29) when a Ping is not answered within so long [default: the interval]
+    ///
+    /// The time begins when the Ping has left, and anew when the peer is slow and not gone: when it takes
+    /// bytes for which it had no room, or goes on with a large frame that it may have begun before it read
+    /// the Ping, 16 KiB at least. It stands still while a full stdout keeps us from reading. A Ping that cannot leave
+    /// is not answered either. So it may be shorter than a large message takes, but not than the last few
+    /// MiB that the systems on the way may hold. Example: wspipe connect
+    /// --ping-interval 30s --ping-timeout 10s ws://localhost:9000/
     #[arg(long, value_name = "DURATION", requires = "ping_interval", help_heading = "Keepalive",
           value_parser = values::positive_duration)]
     pub ping_timeout: Option<Duration>,

@@ -19,6 +19,7 @@ mod output;
 mod pace;
 mod prompt;
 mod proxy;
+mod reconnect;
 mod request;
 mod retry;
 mod serve;
@@ -43,6 +44,7 @@ pub use output::OutputArgs;
 pub use pace::PaceArgs;
 pub use prompt::PromptArgs;
 pub use proxy::ProxyArgs;
+pub use reconnect::ReconnectArgs;
 pub use request::{OpeningArgs, RequestArgs};
 pub use retry::RetryArgs;
 pub use serve::ServeArgs;
@@ -153,6 +155,9 @@ pub struct ConnectArgs {
     /// How the prompt is.
     #[command(flatten)]
     pub prompt: PromptArgs,
+    /// Whether it is opened again.
+    #[command(flatten)]
+    pub reconnect: ReconnectArgs,
     /// The rest.
     #[command(flatten)]
     pub pipe: PipeArgs,
@@ -214,6 +219,9 @@ pub struct ListenArgs {
     /// Print records: the same as --format jsonl
     #[arg(long, help_heading = "Output", conflicts_with = "format")]
     pub jsonl: bool,
+    /// Whether it is opened again.
+    #[command(flatten)]
+    pub reconnect: ReconnectArgs,
     /// What is printed.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -286,7 +294,8 @@ mod tests {
         let listen = command.find_subcommand("listen").unwrap();
         let about = |flag: &&clap::Arg| {
             let heading = flag.get_help_heading().unwrap_or_default();
-            ["Request", "Network", "Proxy", "TLS", "Retry", "Expectations"].contains(&heading)
+            ["Request", "Network", "Proxy", "TLS", "Retry", "Expectations", "Reconnection"]
+                .contains(&heading)
                 && !flag.is_hide_set()
         };
         let flags: Vec<_> = listen.get_arguments().filter(about).collect();
@@ -311,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_mistake_is_a_usage_error() {
-        let cases: [(&[&str], &str); 28] = [
+        let cases: [(&[&str], &str); 32] = [
             (&["ws://h/"], "wspipe connect ws://h/"),
             (&["-n", "1", "echo:"], "wspipe send echo: TEXT"),
             (&["conect", "ws://h/"], "similar subcommands exist: 'check', 'connect'"),
@@ -340,6 +349,10 @@ mod tests {
             (&["send", "echo:", "--repeat", "0"], "must be at least 1"),
             (&["connect", "echo:", "--repeat", "2"], "unexpected argument"),
             (&["listen", "echo:", "--rate", "1/s"], "unexpected argument"),
+            (&["send", "echo:", "--reconnect"], "unexpected argument"),
+            (&["listen", "echo:", "--reconnect-tries", "3"], "--reconnect"),
+            (&["listen", "echo:", "--reconnect", "--reconnect-on", "500"], "from 400 to 499"),
+            (&["listen", "echo:", "--reconnect", "--reconnect-delay", "0"], "more than 0"),
         ];
         for (line, expected) in cases {
             let error = parsed(line).expect_err(expected);

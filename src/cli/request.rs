@@ -24,7 +24,8 @@ pub struct RequestArgs {
 
     /// Write the cookies that are known at the end to a file, which -b reads; - is stdout
     ///
-    /// Example: wspipe listen -b jar.txt -c jar.txt ws://localhost:9000/
+    /// It is for nobody else to read (mode 0600; the mode of an existing file is tightened). Example: wspipe
+    /// listen -b jar.txt -c jar.txt ws://localhost:9000/
     #[arg(short = 'c', long, value_name = "FILE", help_heading = "Request")]
     pub cookie_jar: Option<PathBuf>,
 }

@@ -34,8 +34,9 @@ pub struct ServeArgs {
     ///
     /// All get the same messages in the same order, from their opening on. The others wait for a client
     /// that reads slowly, but not for one that reads nothing for two seconds while 8 MiB wait: it is
-    /// closed with 1013, and a line on stderr says so. A message may have 64 MiB. Example: wspipe serve
-    /// --broadcast 9000
+    /// closed with 1013, and a line on stderr says so. A message may have 64 MiB, and those that are
+    /// still coming 256 MiB together: a client that needs more is closed with 1013 too. Example: wspipe
+    /// serve --broadcast 9000
     #[arg(long, help_heading = "Messages", conflicts_with = "sink")]
     pub broadcast: bool,
 
@@ -178,7 +179,8 @@ pub struct ServeArgs {
     /// Write what passes to a file as records, one a line, as the clients would have recorded it
     ///
     /// us is the client, and each connection has a number in conn, so that check and --replay take the
-    /// file. It is for nobody else to read. Example: wspipe serve --record session.jsonl -- ./client
+    /// file. Of a message over 64 MiB, and of one that comes while 256 MiB of others do, it has the length
+    /// only. It is for nobody else to read. Example: wspipe serve --record session.jsonl -- ./client
     #[arg(long, value_name = "FILE", help_heading = "Output", conflicts_with = "replay",
           value_hint = ValueHint::FilePath)]
     pub record: Option<PathBuf>,

@@ -143,6 +143,20 @@ pub fn close_codes(typed: &str) -> Result<RangeInclusive<u16>, String> {
     if range.is_empty() { Err("the range is empty".into()) } else { Ok(range) }
 }
 
+/// Close codes as in [`close_codes`], or statuses from 400 to 499.
+///
+/// # Errors
+/// What is neither.
+pub fn reconnect_codes(typed: &str) -> Result<RangeInclusive<u16>, String> {
+    let number = |text: &str| text.parse().ok().filter(|status| (400..=499).contains(status));
+    let (low, high) = typed.split_once('-').unwrap_or((typed, typed));
+    match (number(low), number(high)) {
+        (Some(low), Some(high)) if low <= high => Ok(low..=high),
+        _ => close_codes(typed)
+            .map_err(|why| format!("{why}; a status from 400 to 499 may stand here too")),
+    }
+}
+
 /// Where to listen: a port of 127.0.0.1, or host and port.
 ///
 /// # Errors
@@ -358,6 +372,13 @@ mod tests {
         assert_eq!(close_codes("1006"), Ok(1006..=1006));
         for typed in ["", "999", "5000", "1001-1000", "a", "1000-"] {
             assert!(close_codes(typed).is_err(), "{typed}");
+            assert!(reconnect_codes(typed).is_err(), "{typed}");
+        }
+        for (typed, codes) in [("429", 429..=429), ("400-499", 400..=499), ("1008", 1008..=1008)] {
+            assert_eq!(reconnect_codes(typed), Ok(codes));
+        }
+        for typed in ["399", "500", "499-400", "400-1008"] {
+            assert!(reconnect_codes(typed).is_err(), "{typed}");
         }
         assert_eq!(close_code("1014"), Ok(1014));
         for typed in ["1004", "1005", "1006", "1015", "2999", "5000", "x"] {

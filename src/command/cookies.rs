@@ -1,14 +1,14 @@
 //! Cookies that are read from files before a run, and written to one after it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::request::is_cookies;
 use crate::cli::OpeningArgs;
 use crate::failure::Failure;
 use crate::handshake::{Jar, Location, Secret, Target};
+use crate::session::private;
 
 /// The cookies of a run.
 #[derive(Debug, Default)]
@@ -45,23 +45,32 @@ impl Cookies {
         Ok(Cookies { jar, file })
     }
 
-    /// Writes the jar, if it is to be written; what is for stdout is handed back.
+    /// Writes the jar, if it is to be written; what is for stdout is handed back. A FIFO may have to be
+    /// waited for.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn write(&self) -> Result<String, Failure> {
+    pub async fn write(&self) -> Result<String, Failure> {
         let (Some(jar), Some(file)) = (&self.jar, &self.file) else { return Ok(String::new()) };
         let text = jar.to_netscape();
         if file == Path::new("-") {
             return Ok(text);
         }
-        // It opens doors to others.
-        let create =
-            || File::options().write(true).create(true).truncate(true).mode(0o600).open(file);
-        let written = create().and_then(|mut file| file.write_all(text.as_bytes()));
+        let path = file.clone();
+        let written = tokio::task::spawn_blocking(move || replace(&path, text.as_bytes())).await;
         let failed = |error: io::Error| Failure::Output { name: file.display().to_string(), error };
-        written.map(|()| String::new()).map_err(failed)
+        written.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed)?;
+        Ok(String::new())
     }
+}
+
+/// What cookies open is nobody else's to enter.
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = private(path)?;
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+    }
+    file.write_all(text)
 }
 
 fn read(

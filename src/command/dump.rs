@@ -1,7 +1,7 @@
 //! `-D`: the heads of all answers.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use hyper::http::response;
 
 use crate::failure::Failure;
 use crate::handshake::{header_name, status_line};
+use crate::output::escape::{self, Layout};
 use crate::session::{Output, STDOUT};
 
 /// Where they go.
@@ -17,6 +18,8 @@ pub struct Dump {
     name: String,
     /// None where the messages go.
     file: Option<File>,
+    /// Whether that is a terminal, for which the peer's words are made harmless.
+    escapes: bool,
     /// Why it could not be written.
     error: Option<io::Error>,
 }
@@ -30,11 +33,13 @@ impl Dump {
         let name = path.display().to_string();
         if name == "-" {
             let apart = if messages_go_to_stdout { None } else { Some(stdout()?) };
-            return Ok(Dump { name, file: apart, error: None });
+            let escapes = stdout()?.is_terminal();
+            return Ok(Dump { name, file: apart, escapes, error: None });
         }
         let file =
             File::create(path).map_err(|error| Failure::Output { name: name.clone(), error })?;
-        Ok(Dump { name, file: Some(file), error: None })
+        let escapes = file.is_terminal();
+        Ok(Dump { name, file: Some(file), escapes, error: None })
     }
 
     /// Writes the head of an answer.
@@ -43,7 +48,13 @@ impl Dump {
         for (name, value) in &answer.headers {
             text.extend_from_slice(header_name(name, answer.version).as_bytes());
             text.extend_from_slice(b": ");
-            text.extend_from_slice(value.as_bytes());
+            if self.escapes {
+                let mut value_shown = String::new();
+                escape::bytes(&mut value_shown, value.as_bytes(), Layout::OneLine);
+                text.extend_from_slice(value_shown.as_bytes());
+            } else {
+                text.extend_from_slice(value.as_bytes());
+            }
             text.extend_from_slice(b"\r\n");
         }
         text.extend_from_slice(b"\r\n");

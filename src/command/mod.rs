@@ -7,6 +7,7 @@ mod cookies;
 mod dump;
 mod file;
 mod login;
+mod opening;
 mod plan;
 mod prompt;
 mod report;
@@ -14,24 +15,28 @@ mod request;
 mod run;
 mod scenarios;
 mod serve;
+mod sessions;
 mod setback;
 mod sources;
 mod stderr;
 mod trace;
 mod trust;
+mod watch;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use crate::cli::{Cli, Deferred, OutputArgs, Task};
+use crate::cli::{Cli, Deferred, EndArgs, OutputArgs, RequestArgs, Task};
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::session::Stats;
 use crate::ui::Voice;
+use opening::Opening;
 use plan::Plan;
 use report::{End, Words, report};
-use run::Opening;
+use request::asks_for_password;
+use watch::Watch;
 
 /// Does what was asked; `start` is when the process began.
 pub fn dispatch(cli: Cli, start: Instant) -> Exit {
@@ -56,16 +61,16 @@ pub fn dispatch(cli: Cli, start: Instant) -> Exit {
             })
         }
         Task::Connect(Deferred(arguments)) => {
-            let said = Said::by(&arguments.pipe.output);
-            carry_out(plan::connect(*arguments), &said, start)
+            let said = Said::by(&arguments.pipe.output, &arguments.pipe.end, &arguments.request);
+            carry_out(|| plan::connect(*arguments), &said, start)
         }
         Task::Send(Deferred(arguments)) => {
-            let said = Said::by(&arguments.pipe.output);
-            carry_out(plan::send(*arguments), &said, start)
+            let said = Said::by(&arguments.pipe.output, &arguments.pipe.end, &arguments.request);
+            carry_out(|| plan::send(*arguments), &said, start)
         }
         Task::Listen(Deferred(arguments)) => {
-            let said = Said::by(&arguments.output);
-            carry_out(plan::listen(*arguments), &said, start)
+            let said = Said::by(&arguments.output, &arguments.end, &arguments.request);
+            carry_out(|| plan::listen(*arguments), &said, start)
         }
     }
 }
@@ -74,21 +79,30 @@ pub fn dispatch(cli: Cli, start: Instant) -> Exit {
 struct Said {
     voice: Voice,
     write_out: Option<String>,
+    /// The limit on the run, unless somebody is to type first.
+    limit: Option<Duration>,
 }
 
 impl Said {
-    fn by(arguments: &OutputArgs) -> Self {
+    fn by(arguments: &OutputArgs, end: &EndArgs, request: &RequestArgs) -> Self {
         let voice = Voice {
             silent: arguments.silent,
             show_error: arguments.show_error,
             verbose: arguments.verbose > 0,
             include: arguments.include,
         };
-        Said { voice, write_out: arguments.write_out.clone() }
+        let limit = end.max_time.and_then(plan::limit);
+        let limit = limit.filter(|_| !asks_for_password(&request.opening));
+        Said { voice, write_out: arguments.write_out.clone(), limit }
     }
 }
 
-fn carry_out(plan: Result<Plan, Failure>, said: &Said, start: Instant) -> Exit {
+fn carry_out(plan: impl FnOnce() -> Result<Plan, Failure>, said: &Said, start: Instant) -> Exit {
+    let watch = said.limit.and_then(|limit| Watch::begin(limit, start, said.voice));
+    let plan = plan();
+    if let Some(watch) = watch {
+        watch.end();
+    }
     let run = plan.and_then(|plan| {
         // Limits and times are not about whoever types a password.
         let start = if plan.has_asked { Instant::now() } else { start };

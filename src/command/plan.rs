@@ -13,12 +13,12 @@ use super::cookies::Cookies;
 use super::dump::Dump;
 use super::file::{open_file, open_private};
 use super::prompt::{Prompt, prompt};
-use super::request::how;
+use super::request::{asks_for_password, how};
 use super::sources::Sources;
 use super::trace::trace;
 use crate::cli::{
     AfterInputArgs, ConnectArgs, EndArgs, ExpectArgs, FramingArgs, ListenArgs, OutputArgs,
-    PipeArgs, RequestArgs, SendArgs,
+    PipeArgs, ReconnectArgs, RequestArgs, SendArgs,
 };
 use crate::failure::Failure;
 use crate::handshake::{Target, TargetError};
@@ -29,6 +29,8 @@ use crate::output::Destination;
 use crate::output::{Color, Encoding, Format, Palette};
 use crate::policy::ending::{Conditions, Input, Patience, Rules};
 use crate::policy::expect::{AtOpening, Expected};
+use crate::policy::pace::Pacing;
+use crate::policy::reconnect;
 use crate::policy::retry::Retry;
 use crate::session::{Log, MAX_HELD, STDOUT, Settings, Trace};
 use crate::ui::{Console, WriteOut};
@@ -36,6 +38,7 @@ use crate::wire::Close;
 
 /// How long piped `connect` waits for more.
 const LINGER: Duration = Duration::from_secs(2);
+
 /// Everything that a run needs to know.
 #[derive(Debug)]
 pub struct Plan {
@@ -78,6 +81,14 @@ pub struct Talk {
     pub repeat: NonZeroU64,
     /// How the session goes.
     pub settings: Settings,
+    /// When it ends.
+    pub rules: Rules,
+    /// How fast messages are sent, if that was asked for.
+    pub pacing: Option<Pacing>,
+    /// Whether it is opened again once it has ended.
+    pub reconnect: Option<reconnect::Rules>,
+    /// Of the sources, those that are sent on each connection.
+    pub greeting: usize,
     /// `--ok-close`.
     pub ok_close: Vec<RangeInclusive<u16>>,
     /// `--expect-close`.
@@ -98,9 +109,16 @@ pub struct Talk {
 
 /// The plan of `connect`.
 pub fn connect(arguments: ConnectArgs) -> Result<Plan, Failure> {
-    let ConnectArgs { request, prompt: flags, pipe } = arguments;
+    let ConnectArgs { request, prompt: flags, reconnect, pipe } = arguments;
     let mut sources = Sources::new(&pipe.message, &pipe.framing);
     sources.data(&pipe.message)?;
+    let again = Again::of(&reconnect, &mut sources)?;
+    if again.reconnect.is_some() && pipe.records.raw_frames {
+        return Err(Failure::usage(
+            "--raw-frames does not go with --reconnect",
+            "a frame made by hand is for one connection, and is not sent on another one: leave one flag out",
+        ));
+    }
     let prompt = if sources.reads_stdin { None } else { prompt(&pipe, &flags) };
     if prompt.is_some() {
         sources.typed();
@@ -120,6 +138,7 @@ pub fn connect(arguments: ConnectArgs) -> Result<Plan, Failure> {
         None => banner(typed, &pipe.framing),
     };
     let mut plan = assemble(request, sources, printing, pipe.output, pipe.end, ending)?;
+    again.put(&mut plan.talk);
     plan.talk.answer_matters = !typed;
     plan.talk.banner = banner;
     plan.talk.prompt = prompt;
@@ -158,7 +177,7 @@ pub fn send(arguments: SendArgs) -> Result<Plan, Failure> {
     let mut plan = assemble(request, sources, printing, pipe.output, pipe.end, ending)?;
     plan.talk.feed = plan.talk.feed.repeated(repeat);
     plan.talk.repeat = repeat;
-    plan.talk.settings.pacing = pacing;
+    plan.talk.pacing = pacing;
     plan.talk.answer_matters = true;
     plan.talk.progress = progress;
     plan.talk.banner = banner;
@@ -181,14 +200,43 @@ fn framing_without_stdin() -> Failure {
 
 /// The plan of `listen`.
 pub fn listen(arguments: ListenArgs) -> Result<Plan, Failure> {
-    let ListenArgs { request, message, null, jsonl, output, end } = arguments;
+    let ListenArgs { request, message, null, jsonl, reconnect, output, end } = arguments;
     let framing = FramingArgs::default();
     let mut sources = Sources::new(&message, &framing);
     sources.data(&message)?;
+    let again = Again::of(&reconnect, &mut sources)?;
     let format = output.format.or(jsonl.then_some(Format::Jsonl));
     let printing = Printing { format, raw: message.binary, null, console: None };
     let ending = AfterInput { input: Input::Ignored, linger: Duration::ZERO, given: None };
-    assemble(request, sources, printing, output, end, ending)
+    let mut plan = assemble(request, sources, printing, output, end, ending)?;
+    again.put(&mut plan.talk);
+    Ok(plan)
+}
+
+/// What is done when a session has ended.
+struct Again {
+    reconnect: Option<reconnect::Rules>,
+    /// Of the sources, those that are sent again.
+    greeting: usize,
+}
+
+impl Again {
+    /// What the flags say, and what it means for the sources that there are so far.
+    fn of(flags: &ReconnectArgs, sources: &mut Sources) -> Result<Again, Failure> {
+        let reconnect = flags.rules();
+        if reconnect.is_some() {
+            sources.must_be_rereadable(
+                "--reconnect",
+                "on each connection -d is sent again: put what it brings into a file, -d @FILE",
+            )?;
+        }
+        let greeting = if reconnect.is_some() { sources.messages.len() } else { 0 };
+        Ok(Again { reconnect, greeting })
+    }
+
+    fn put(self, talk: &mut Talk) {
+        (talk.reconnect, talk.greeting) = (self.reconnect, self.greeting);
+    }
 }
 
 struct Printing {
@@ -237,7 +285,8 @@ fn assemble(
         }
         (_, destination) => destination,
     };
-    let mut settings = settings(&end, after_input);
+    let rules = rules(&end, &after_input);
+    let mut settings = settings(&end);
     if encoding.format == Format::Length {
         settings.max_message = Some(length_limit(settings.max_message));
     }
@@ -245,8 +294,7 @@ fn assemble(
     let cookies = Cookies::of(&request.opening, request.cookie_jar, target.as_ref().ok())?;
     let request = request.opening;
     let retry = request.retry.rules();
-    let logins = [request.user.as_ref(), request.proxy.proxy_user.as_ref()];
-    let has_asked = logins.into_iter().flatten().any(|login| login.password.is_none());
+    let has_asked = asks_for_password(&request);
     let how = how(request)?;
     let talk = Talk {
         target,
@@ -256,6 +304,10 @@ fn assemble(
         origins: sources.origins,
         repeat: NonZeroU64::MIN,
         settings,
+        rules,
+        pacing: None,
+        reconnect: None,
+        greeting: 0,
         ok_close: end.ok_close,
         expect_close: end.expect_close,
         at_opening: AtOpening {
@@ -288,9 +340,9 @@ pub fn limit(typed: Duration) -> Option<Duration> {
     if typed.is_zero() { None } else { Some(typed) }
 }
 
-fn settings(end: &EndArgs, after_input: AfterInput) -> Settings {
+fn rules(end: &EndArgs, after_input: &AfterInput) -> Rules {
     let given = after_input.given.as_ref();
-    let rules = Rules {
+    Rules {
         conditions: Conditions {
             count: end.count,
             until: end.until.clone().map(String::into_bytes),
@@ -304,14 +356,15 @@ fn settings(end: &EndArgs, after_input: AfterInput) -> Settings {
         wait: given.and_then(|g| g.wait),
         expects_close: end.expect_close.is_some(),
         expected: expected(&end.expect),
-    };
+    }
+}
+
+fn settings(end: &EndArgs) -> Settings {
     Settings {
-        rules,
         close: Close::new(end.close_code, end.close_reason.clone()),
         close_timeout: limit(end.close_timeout),
         keepalive: end.ping_interval.map(|every| (every, end.ping_timeout.unwrap_or(every))),
         max_message: end.max_message_size,
-        pacing: None,
         // Known once the server has answered.
         deflate: None,
     }
@@ -377,7 +430,9 @@ fn palette(choice: Color, is_terminal: bool) -> Palette {
 
 /// Where messages go: a name, the destination, and whether it is a terminal.
 fn open_output(path: Option<&Path>) -> Result<(String, Destination, bool), Failure> {
-    let Some(path) = path.filter(|path| *path != "-") else {
+    // Opened anew, it would be emptied if it is a file, and a pipe of which nobody knows who reads it.
+    let is_stdout = |path: &Path| path == "-" || path == "/dev/stdout";
+    let Some(path) = path.filter(|path| !is_stdout(path)) else {
         let stdout = super::dump::stdout()?;
         let is_terminal = stdout.is_terminal();
         return Ok((STDOUT.to_owned(), Destination::Given(stdout), is_terminal));

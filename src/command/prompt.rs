@@ -12,7 +12,6 @@ use anyhow::Context as _;
 use rustix::termios::tcgetpgrp;
 use signal_hook::consts::{SIGHUP, SIGQUIT};
 use signal_hook::low_level::emulate_default_handler;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::stderr::Stderr;
@@ -22,6 +21,7 @@ use crate::input::Framing;
 use crate::input::reader::Origin;
 use crate::output::escape::one_line;
 use crate::session::{Kept, RoundTrip, Stats};
+use crate::signals::Awaited;
 use crate::ui::{Ask, Console, PromptOptions, Typist, restore_terminal, start_prompt, statistics};
 
 /// Terminals that cannot do more than print.
@@ -79,7 +79,8 @@ impl Prompt {
         let Typist { lines, taken, asks } = typist;
         let (round_trips, heard) = mpsc::unbounded_channel();
         let deadly = Deadly::new().context("cannot listen for signals")?;
-        let asks = Asks { asks, heard, round_trips, kept: self.kept, deadly };
+        let stderr = Stderr::beside(Some(self.console));
+        let asks = Asks { asks, heard, round_trips, kept: self.kept, deadly, stderr };
         Ok((("the prompt".to_owned(), Origin::Made { blocks: lines, spent: taken }), asks))
     }
 }
@@ -93,32 +94,33 @@ pub struct Asks {
     pub round_trips: mpsc::UnboundedSender<RoundTrip>,
     kept: Rc<RefCell<Kept>>,
     deadly: Deadly,
+    /// Where it is answered.
+    stderr: Stderr,
 }
 
 /// Signals that end the process at once, but not before the terminal is as it was.
 #[derive(Debug)]
 struct Deadly {
-    hangup: Signal,
-    quit: Signal,
+    hangup: Awaited,
+    quit: Awaited,
 }
 
 impl Deadly {
     fn new() -> io::Result<Self> {
-        let (hangup, quit) = (signal(SignalKind::hangup())?, signal(SignalKind::quit())?);
-        Ok(Deadly { hangup, quit })
+        Ok(Deadly { hangup: Awaited::new(SIGHUP)?, quit: Awaited::new(SIGQUIT)? })
     }
 
     async fn next(&mut self) -> i32 {
         tokio::select! {
-            _ = self.hangup.recv() => SIGHUP,
-            _ = self.quit.recv() => SIGQUIT,
+            () = self.hangup.next() => SIGHUP,
+            () = self.quit.next() => SIGQUIT,
         }
     }
 }
 
 impl Asks {
-    /// Answers for as long as the session runs.
-    pub async fn answer(&mut self, stats: &Stats, stderr: &mut Stderr) -> std::convert::Infallible {
+    /// Answers for as long as there is a session, or another one is waited for.
+    pub async fn answer(&mut self, stats: &Stats) -> std::convert::Infallible {
         loop {
             let said = tokio::select! {
                 Some(ask) = self.asks.recv() => match ask {
@@ -133,8 +135,13 @@ impl Asks {
                     String::new()
                 }
             };
-            stderr.say(&said);
+            self.stderr.say(&said);
         }
+    }
+
+    /// Waits until all answers are given, or cannot be.
+    pub async fn said(&mut self) {
+        self.stderr.said().await;
     }
 
     /// Saves what was kept, while the session goes on.

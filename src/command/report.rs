@@ -1,12 +1,12 @@
 //! What is told about a run once it is over: the last records, the closing line or the error, and
 //! what `-w` asks for.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
-use super::run::Opening;
-use crate::exit::{self, Closure, Exit, Outcome, code};
+use super::opening::Opening;
+use crate::exit::{self, Asked, Closure, Exit, Outcome, code};
 use crate::failure::{Failure, TimeLimit};
 use crate::handshake::Refusal;
 use crate::record::Record;
@@ -28,8 +28,12 @@ pub struct End {
     pub not_expected: Option<Vec<RangeInclusive<u16>>>,
     /// What came in place of the messages that were expected, in lines for a person.
     pub explanation: String,
+    /// Whether there is a record of how it was closed.
+    pub is_recorded: bool,
     /// The refusal, where one was asked for, and with which status.
     pub refused: Option<(Refusal, u16)>,
+    /// What was not written because the end could not wait for it, in words for the last line.
+    pub unwritten: String,
 }
 
 impl End {
@@ -55,6 +59,8 @@ impl End {
             not_expected: None,
             explanation: String::new(),
             refused: None,
+            is_recorded: false,
+            unwritten: String::new(),
         }
     }
 
@@ -122,7 +128,7 @@ impl End {
 
     /// Writes the last records.
     pub fn record(&self, output: &mut Output) {
-        if let Some(outcome) = &self.outcome {
+        if let Some(outcome) = self.outcome.as_ref().filter(|_| !self.is_recorded) {
             output.record(&outcome.closure.record(outcome.unsent.queued));
         }
         let kind = match (&self.failure, &self.outcome, self.exit) {
@@ -138,6 +144,20 @@ impl End {
             let exit_code = self.code();
             output.record(&Record::Failure { kind, message: &message, exit_code });
         }
+    }
+}
+
+impl End {
+    /// The end of a session.
+    pub fn of(mut outcome: Outcome, asked: &Asked) -> Self {
+        let exit = exit::judge(&outcome, asked);
+        let failure = outcome.failure.take();
+        let explanation = std::mem::take(&mut outcome.explanation);
+        let not_expected =
+            asked.expect_close.filter(|codes| !exit::is_among(codes, outcome.closure.close_code()));
+        let not_expected = not_expected.map(<[_]>::to_vec);
+        let outcome = Some(outcome);
+        End { outcome, not_expected, explanation, failure, ..End::with(exit) }
     }
 }
 
@@ -185,7 +205,7 @@ pub fn report(
     let mut words = Words::default();
     let facts = facts(end, start, stats, opening);
     if let Some(write_out) = write_out {
-        (words.stdout, words.stderr) = write_out.render(&facts);
+        (words.stdout, words.stderr) = write_out.render(&facts, io::stdout().is_terminal());
     }
     let failed = end.code() != code::SUCCESS;
     let mut figures = stats.figures(Instant::now());
@@ -197,9 +217,9 @@ pub fn report(
         (None, Some(line)) if let Some((refusal, _)) = &end.refused => {
             voice.refused(&line, refusal, failed)
         }
-        (Some(failure), _) => voice.remark(&traffic) + &voice.failure(failure),
-        (None, Some(line)) if traffic.is_empty() => voice.closing(&line, failed),
-        (None, Some(line)) => voice.closing(&format!("{line}; {traffic}"), failed),
+        (Some(failure), _) => voice.remark(&traffic) + &voice.failure_and(failure, &end.unwritten),
+        (None, Some(line)) if traffic.is_empty() => voice.closing(&(line + &end.unwritten), failed),
+        (None, Some(line)) => voice.closing(&format!("{line}{}; {traffic}", end.unwritten), failed),
         (None, None) => String::new(),
     };
     // Where nothing is said, as when the reader of our stdout has gone, nothing is explained.

@@ -16,6 +16,12 @@ use crate::net::{How, Http, Limits};
 /// Headers that are sent: more than any server takes.
 const MAX_HEADERS: usize = 1000;
 
+/// Whether a password has to be typed.
+pub fn asks_for_password(arguments: &OpeningArgs) -> bool {
+    let logins = [arguments.user.as_ref(), arguments.proxy.proxy_user.as_ref()];
+    logins.into_iter().flatten().any(|login| login.password.is_none())
+}
+
 /// How the server is reached, and what it is asked.
 ///
 /// # Errors

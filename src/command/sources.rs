@@ -63,7 +63,7 @@ impl Sources {
     pub fn arguments(&mut self, message: &MessageArgs, arguments: Vec<OsString>) {
         for (number, text) in (1..).zip(arguments) {
             let shape = self.one_message(message);
-            self.add("arguments", number, Origin::Bytes(text.into_vec()), shape);
+            self.add("arguments", Some(number), Origin::Bytes(text.into_vec()), shape);
         }
     }
 
@@ -73,11 +73,11 @@ impl Sources {
             let shape = self.one_message(message);
             match data {
                 Data::Text(text) => {
-                    self.add("-d", number, Origin::Bytes(text.clone()), shape);
+                    self.add("-d", Some(number), Origin::Bytes(text.clone()), shape);
                 }
                 Data::File(path) => {
                     let origin = open_input(path)?;
-                    self.add(&path.display().to_string(), 1, origin, shape);
+                    self.add(&path.display().to_string(), Some(1), origin, shape);
                 }
                 Data::Stdin if self.reads_stdin => {
                     return Err(Failure::usage(
@@ -85,7 +85,7 @@ impl Sources {
                         "leave one away",
                     ));
                 }
-                Data::Stdin => self.add("stdin", 1, Origin::Stdin, shape),
+                Data::Stdin => self.add("stdin", Some(1), Origin::Stdin, shape),
             }
         }
         Ok(())
@@ -113,7 +113,7 @@ impl Sources {
             let framing = chosen.unwrap_or(Framing::Lines);
             Shape::Payloads { framing, kind: self.kind, decode: message.decode }
         };
-        self.add("stdin", 1, Origin::Stdin, shape);
+        self.add("stdin", None, Origin::Stdin, shape);
         Ok(())
     }
 
@@ -133,6 +133,17 @@ impl Sources {
         if times.get() == 1 {
             return Ok(());
         }
+        let hint = "put what it brings into a file: wspipe send --repeat N URL < FILE, or -d @FILE";
+        self.must_be_rereadable("--repeat", hint)?;
+        self.total = self.total.and_then(|total| total.checked_mul(times.get()));
+        Ok(())
+    }
+
+    /// Makes sure that all of them can be read again, as `flag` asks for.
+    ///
+    /// # Errors
+    /// A source that can be read only once.
+    pub fn must_be_rereadable(&mut self, flag: &str, hint: &'static str) -> Result<(), Failure> {
         for (name, origin) in &mut self.origins {
             if matches!(origin, Origin::Stdin)
                 && let Ok(stdin) = io::stdin().as_fd().try_clone_to_owned()
@@ -145,13 +156,9 @@ impl Sources {
                 Origin::Fifo(_) | Origin::Stdin | Origin::Made { .. } => false,
             };
             if !can_be {
-                return Err(Failure::usage(
-                    format!("--repeat: {name} can be read only once"),
-                    "put what it brings into a file: wspipe send --repeat N URL < FILE, or -d @FILE",
-                ));
+                return Err(Failure::usage(format!("{flag}: {name} can be read only once"), hint));
             }
         }
-        self.total = self.total.and_then(|total| total.checked_mul(times.get()));
         Ok(())
     }
 
@@ -159,7 +166,8 @@ impl Sources {
         Shape::Payloads { framing: Framing::Whole, kind: self.kind, decode: message.decode }
     }
 
-    fn add(&mut self, name: &str, number: u64, origin: Origin, shape: Shape) {
+    /// Adds a source: the message with this number on the command line, or any number of them.
+    fn add(&mut self, name: &str, number: Option<u64>, origin: Origin, shape: Shape) {
         let length = match &origin {
             Origin::Bytes(bytes) => Some(bytes.len() as u64),
             Origin::File(file) => file_length(file),
@@ -171,7 +179,11 @@ impl Sources {
             }
         };
         self.total = self.total.zip(length).map(|(total, length)| total + length);
-        self.messages.push(Messages::new(name, shape).numbered_from(number));
+        let messages = Messages::new(name, shape);
+        self.messages.push(match number {
+            Some(number) => messages.given(number),
+            None => messages,
+        });
         self.origins.push((name.to_owned(), origin));
     }
 }

@@ -4,10 +4,14 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd as _;
+use std::time::Duration;
 
 use crate::output::Destination;
 use crate::output::writer::Writer;
 use crate::ui::Console;
+
+/// How long the last words may take in any case: enough for a stderr that is not stuck.
+pub const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The standard error, opened when there is something to say.
 #[derive(Debug, Default)]

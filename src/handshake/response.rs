@@ -1,5 +1,6 @@
 //! The answer to the opening handshake, judged by RFC 6455 section 4.1.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -44,10 +45,10 @@ pub enum HandshakeFault {
     #[error("the answer has a wrong Sec-WebSocket-Accept{}", shown(.0))]
     Accept(Option<String>),
     /// Section 4.1, 5.
-    #[error("the server accepted an extension that was not offered: {0:?}")]
+    #[error("the server accepted an extension that was not offered: {:?}", cut(.0))]
     Extension(String),
     /// RFC 7692 section 7.1.
-    #[error("the server's answer to permessage-deflate is {answer:?}: {why}")]
+    #[error("the server's answer to permessage-deflate is {:?}: {why}", cut(.answer))]
     Deflate {
         /// What it said.
         answer: String,
@@ -55,7 +56,7 @@ pub enum HandshakeFault {
         why: String,
     },
     /// Section 4.1, 6.
-    #[error("the server chose a subprotocol that was not offered: {0:?}")]
+    #[error("the server chose a subprotocol that was not offered: {:?}", cut(.0))]
     Subprotocol(String),
     /// What came is not HTTP/1.1.
     #[error("the answer is not HTTP/1.1: {0}")]
@@ -109,8 +110,17 @@ impl HandshakeFault {
 
 fn shown(value: &Option<String>) -> String {
     match value {
-        Some(value) => format!(", it says {:?}", escape::one_line(value)),
+        Some(value) => format!(", it says {:?}", escape::one_line(&cut(value))),
         None => String::new(),
+    }
+}
+
+/// The beginning of a value, which may be as long as a head may be.
+fn cut(value: &str) -> Cow<'_, str> {
+    const MOST: usize = 200;
+    match value.char_indices().nth(MOST) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &value[..end])),
+        None => Cow::Borrowed(value),
     }
 }
 
@@ -167,7 +177,12 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{} {}", self.status.as_u16(), escape::one_line(&self.reason))
+        // A server need not say why, and what it says in other than ASCII is lost in hyper.
+        let reason = match self.reason.as_str() {
+            "" => self.status.canonical_reason().unwrap_or("without a reason"),
+            own => own,
+        };
+        write!(f, "{} {}", self.status.as_u16(), escape::one_line(reason))
     }
 }
 
@@ -296,6 +311,16 @@ mod tests {
     /// The example of RFC 6455 section 1.3.
     const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
     const ACC: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+    #[test]
+    fn a_value_of_any_length_is_cut_to_what_can_be_read() {
+        let long = "\u{e9}".repeat(201);
+        let cut = format!("{}…", "\u{e9}".repeat(200));
+        for (value, shown) in [("", ""), ("chat", "chat"), (&long[2..], &long[2..]), (&long, &cut)]
+        {
+            assert_eq!(super::cut(value), shown);
+        }
+    }
 
     #[test]
     fn an_answer_is_judged_by_section_4_1() {

@@ -2,15 +2,19 @@
 
 use std::path::PathBuf;
 
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use thiserror::Error;
 use url::{Host, Url};
 
 use super::Credentials;
+use crate::output::escape::one_line;
 
 /// The longest path, with its query, that hyper takes.
 const MAX_RESOURCE: usize = 65_000;
 /// Characters of a URL that an error shows.
 const SHOWN: usize = 200;
+/// What stands for itself nowhere in the path of a socket.
+const IN_SOCKET: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b':');
 
 /// What is connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +127,8 @@ impl Location {
     /// Host and port, or the socket, for messages.
     pub fn address(&self) -> String {
         match &self.socket {
-            Some(socket) => socket.display().to_string(),
+            // A URL can name a socket with anything in its name.
+            Some(socket) => one_line(&socket.display().to_string()),
             None => self.authority(),
         }
     }
@@ -145,7 +150,8 @@ impl Location {
     /// The URL without its user and password.
     pub fn url(&self) -> String {
         if let Some(socket) = &self.socket {
-            return format!("ws+unix://{}:{}", socket.display(), self.resource);
+            let socket = percent_encode(socket.as_os_str().as_encoded_bytes(), IN_SOCKET);
+            return format!("ws+unix://{socket}:{}", self.resource);
         }
         let scheme = if self.secure { "wss" } else { "ws" };
         format!("{scheme}://{}{}", self.host_header(), self.resource)
@@ -174,6 +180,10 @@ fn unix(rest: &str) -> Result<Location, String> {
     let (socket, resource) = rest.split_once(':').unwrap_or((rest, "/"));
     if !socket.starts_with('/') {
         return Err("the path of the socket is missing: ws+unix:///path/to.sock:/path".into());
+    }
+    // Anything else would become a part of the host's name.
+    if !resource.is_empty() && !resource.starts_with(['/', '?', '#']) {
+        return Err("no path follows the socket: ws+unix:///path/to.sock:/path, with %3A for a colon in the socket's own".into());
     }
     let socket = Some(percent_decode(socket)?.into());
     Ok(Location { socket, ..location(&format!("localhost{resource}"), false)? })
@@ -298,17 +308,19 @@ mod tests {
     #[test]
     fn a_unix_socket_has_a_path_and_then_a_resource() {
         let cases = [
-            ("ws+unix:///run/x.sock:/a?b", "/run/x.sock", "/a?b"),
-            ("ws+unix:///run/x.sock", "/run/x.sock", "/"),
-            ("ws+unix:///with%20space:/:", "/with space", "/:"),
+            ("ws+unix:///run/x.sock:/a?b", "/run/x.sock", "/a?b", "ws+unix:///run/x.sock:/a?b"),
+            ("ws+unix:///run/x.sock", "/run/x.sock", "/", "ws+unix:///run/x.sock:/"),
+            ("ws+unix:///x.sock:?q", "/x.sock", "/?q", "ws+unix:///x.sock:/?q"),
+            ("ws+unix:///with%20space:/:", "/with space", "/:", "ws+unix:///with%20space:/:"),
+            ("ws+unix:///a%3Ab%25%1b:/", "/a:b%\u{1b}", "/", "ws+unix:///a%3Ab%25%1B:/"),
         ];
-        for (typed, socket, resource) in cases {
+        for (typed, socket, resource, url) in cases {
             let Target::Server(location) = Target::parse(typed).expect(typed) else {
                 panic!("{typed} is no server")
             };
             assert_eq!(location.socket.as_deref(), Some(std::path::Path::new(socket)), "{typed}");
             assert_eq!((&location.resource[..], location.secure), (resource, false), "{typed}");
-            assert_eq!(location.host_header(), "localhost");
+            assert_eq!((&location.host_header()[..], &location.url()[..]), ("localhost", url));
         }
     }
 
@@ -340,6 +352,8 @@ mod tests {
             ("ftp://h/", "scheme ftp: is not one for WebSocket"),
             ("ws+unix://x.sock:/", "the path of the socket is missing"),
             ("ws+unix:///x.sock:/a b", "contains ' '"),
+            ("ws+unix:///a:b.sock", "%3A for a colon"),
+            ("ws+unix:///a.sock:8080/", "no path follows the socket"),
             ("ws://me:secret@h:99999/", "(redacted)@h"),
             ("ws://me:se/cret@h:99999/", "(redacted)@h"),
             ("ws://me:se#cret@h/", "ws://(redacted)@h/"),

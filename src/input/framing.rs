@@ -202,7 +202,11 @@ impl Splitter {
                 end -= cut_at_end(&block[..room]);
                 if end == 0 && self.count == 0 {
                     // One character is longer than a chunk: it goes out alone.
-                    end = 1 + block[1..].iter().take_while(|byte| (**byte as i8) < -64).count();
+                    end = room;
+                    let goes_on = |end: usize| block.get(end).is_some_and(|b| (*b as i8) < -64);
+                    while cut_at_end(&block[..end]) > 0 && goes_on(end) {
+                        end += 1;
+                    }
                     if end == block.len() && cut_at_end(block) > 0 {
                         self.kept.extend_from_slice(block);
                         return Ok(());
@@ -328,6 +332,18 @@ mod tests {
                     assert_eq!(messages, expected, "{framing:?} {input:?} {first} {second}");
                     assert_eq!(truncated, None);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_cut_the_same_in_every_split() {
+        let input = b"\xf0\x9f\x98\x80\x80\xf0\x9fa\xe2\x82";
+        for size in 1..5 {
+            let whole = split(&Framing::Chunk(size), true, &[input]);
+            for first in 0..=input.len() {
+                let cut = split(&Framing::Chunk(size), true, &[&input[..first], &input[first..]]);
+                assert_eq!(cut, whole, "chunks of {size}, cut at {first}");
             }
         }
     }

@@ -36,6 +36,8 @@ pub enum Shape {
 #[derive(Clone, Debug)]
 pub struct Messages {
     name: String,
+    /// Whether it was given on the command line.
+    is_given: bool,
     splitter: Splitter,
     builder: Builder,
 }
@@ -75,6 +77,7 @@ impl Messages {
         let whole_characters = kind == Kind::Text && decode.is_none();
         Messages {
             name: name.into(),
+            is_given: false,
             splitter: Splitter::new(framing, whole_characters),
             builder: Builder {
                 kind,
@@ -91,10 +94,16 @@ impl Messages {
         }
     }
 
-    /// Counts from `number` on: for arguments, each of which is a source of one message.
-    pub fn numbered_from(mut self, number: u64) -> Self {
+    /// The message with this `number` that was given on the command line, by itself or by its file.
+    pub fn given(mut self, number: u64) -> Self {
         self.builder.count = number - 1;
+        self.is_given = true;
         self
+    }
+
+    /// Whether it was given on the command line: one message.
+    pub fn is_given(&self) -> bool {
+        self.is_given
     }
 
     /// Whether the source is one message.

@@ -5,12 +5,14 @@ pub mod framing;
 mod message;
 pub mod prompt;
 pub mod reader;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 
 pub use framing::Framing;
 pub use message::{HOLD, Messages, Shape};
+pub use waiting::{Waiting, What};
 
 use crate::record::Command;
 use crate::wire::{Close, Kind, RawFrame};
@@ -54,13 +56,43 @@ pub struct Feed {
     sources: VecDeque<Messages>,
     /// All of them, for further rounds, and how many there will be.
     again: (Vec<Messages>, u64),
+    /// Those that are sent on each connection anew, and how many of them are still to be sent on this one.
+    greeting: (Vec<Messages>, usize),
     closed: bool,
 }
 
 impl Feed {
     /// A feed of these sources, in order.
     pub fn new(sources: impl IntoIterator<Item = Messages>) -> Self {
-        Feed { sources: sources.into_iter().collect(), again: (Vec::new(), 0), closed: false }
+        Feed {
+            sources: sources.into_iter().collect(),
+            again: (Vec::new(), 0),
+            greeting: (Vec::new(), 0),
+            closed: false,
+        }
+    }
+
+    /// The same, where the first `count` sources are sent on each connection anew.
+    pub fn greeting(mut self, count: usize) -> Self {
+        self.greeting = (self.sources.iter().take(count).cloned().collect(), count);
+        self
+    }
+
+    /// Whether the current source is one that is sent on each connection.
+    pub fn greets(&self) -> bool {
+        self.greeting.1 > 0
+    }
+
+    /// The connection is gone: what is sent on each is not sent to its end.
+    pub fn forget_greeting(&mut self) {
+        self.sources.drain(..std::mem::take(&mut self.greeting.1));
+    }
+
+    /// There is another connection: before everything else, what is sent on each.
+    pub fn greet_again(&mut self) {
+        let (greeting, owed) = &mut self.greeting;
+        greeting.iter().rev().for_each(|source| self.sources.push_front(source.clone()));
+        *owed = greeting.len();
     }
 
     /// The same so many times; as a whole, one round after the other.
@@ -73,7 +105,12 @@ impl Feed {
 
     /// Whether all sources have ended, or a record asked for the closing handshake.
     pub fn is_done(&self) -> bool {
-        self.closed || self.sources.is_empty()
+        self.is_closed() || self.sources.is_empty()
+    }
+
+    /// Whether a record asked for the closing handshake, and nothing comes before it.
+    fn is_closed(&self) -> bool {
+        self.closed && !self.greets()
     }
 
     /// Messages that are known to be there and of which nothing was given out: those of the command
@@ -94,7 +131,7 @@ impl Feed {
 
     /// Whether messages of the command line are still to come.
     pub fn has_given_messages(&self) -> bool {
-        !self.closed && self.to_come().any(Messages::is_one_message)
+        !self.is_closed() && self.to_come().any(Messages::is_given)
     }
 
     /// Whether there is a source left that may hold any number of messages.
@@ -112,7 +149,7 @@ impl Feed {
         end: bool,
         out: &mut impl Outgoing,
     ) -> Result<(), InputError> {
-        if self.closed {
+        if self.is_closed() {
             return Ok(());
         }
         let Some(source) = self.sources.front_mut() else { return Ok(()) };
@@ -120,9 +157,10 @@ impl Feed {
         if end {
             source.finish(out)?;
         }
-        self.closed = source.is_closed();
+        self.closed |= source.is_closed();
         if end {
             self.sources.pop_front();
+            self.greeting.1 = self.greeting.1.saturating_sub(1);
             self.begin_round();
         }
         Ok(())

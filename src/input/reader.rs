@@ -123,7 +123,12 @@ pub struct Reader {
     waiting: VecDeque<(String, Origin)>,
     /// What is read again in further rounds, and how many there will be.
     again: (Vec<(String, Again)>, u64),
+    /// What is read for each connection anew, and how many of these sources have not been read to their
+    /// ends for this one.
+    greeting: (Vec<(String, Again)>, usize),
     current: Option<(String, Source)>,
+    /// What is read further after them.
+    suspended: Option<(String, Source)>,
     spent: Vec<Vec<u8>>,
 }
 
@@ -148,8 +153,67 @@ enum Source {
 impl Reader {
     /// A reader of these sources, each with its name. Nothing is read yet.
     pub fn new(sources: Vec<(String, Origin)>) -> Reader {
-        let again = (Vec::new(), 0);
-        Reader { waiting: sources.into(), again, current: None, spent: Vec::new() }
+        Reader {
+            waiting: sources.into(),
+            again: (Vec::new(), 0),
+            greeting: (Vec::new(), 0),
+            current: None,
+            suspended: None,
+            spent: Vec::new(),
+        }
+    }
+
+    /// The same, where the first `count` sources are read for each connection anew.
+    ///
+    /// # Errors
+    /// One of them can be read only once.
+    pub fn greeting(mut self, count: usize) -> Result<Reader, ReadError> {
+        self.greeting = (again(self.waiting.iter().take(count))?, count);
+        Ok(self)
+    }
+
+    /// Whether there is nothing more to read.
+    pub fn is_done(&self) -> bool {
+        let is_open = self.current.is_some() || self.suspended.is_some();
+        self.waiting.is_empty() && !is_open && self.again.1 == 0
+    }
+
+    /// Reads nothing more but what is read for each connection.
+    pub fn stop(&mut self) {
+        self.forget_greeting();
+        self.waiting.clear();
+        (self.current, self.again.1) = (None, 0);
+    }
+
+    /// The connection is gone: what is read for each is not read to its end.
+    pub fn forget_greeting(&mut self) {
+        let owed = std::mem::take(&mut self.greeting.1);
+        if owed > 0 {
+            let begun = usize::from(self.current.take().is_some());
+            self.waiting.drain(..owed - begun);
+        }
+        if let Some(suspended) = self.suspended.take() {
+            self.current = Some(suspended);
+        }
+    }
+
+    /// There is another connection: before everything else, what is read for each.
+    ///
+    /// # Errors
+    /// One of the sources cannot be read any more.
+    pub fn greet_again(&mut self) -> Result<(), ReadError> {
+        let (greeting, owed) = &mut self.greeting;
+        if greeting.is_empty() {
+            return Ok(());
+        }
+        self.suspended = self.suspended.take().or(self.current.take());
+        for (name, source) in greeting.iter_mut().rev() {
+            let origin = source.origin();
+            let origin = origin.map_err(|error| ReadError { source_name: name.clone(), error })?;
+            self.waiting.push_front((name.clone(), origin));
+        }
+        *owed = greeting.len();
+        Ok(())
     }
 
     /// The same so many times; as a whole, one round after the other.
@@ -158,17 +222,16 @@ impl Reader {
     /// A source that can be read only once.
     pub fn repeated(mut self, times: NonZeroU64) -> Result<Reader, ReadError> {
         if times.get() > 1 {
-            let each = self.waiting.iter().map(|(source_name, origin)| match Again::of(origin) {
-                Ok(again) => Ok((source_name.clone(), again)),
-                Err(error) => Err(ReadError { source_name: source_name.clone(), error }),
-            });
-            self.again = (each.collect::<Result<_, _>>()?, times.get() - 1);
+            self.again = (again(self.waiting.iter())?, times.get() - 1);
         }
         Ok(self)
     }
 
     /// The next block; nothing when all sources have ended.
     pub async fn next(&mut self) -> Option<Result<Block, ReadError>> {
+        if self.current.is_none() && self.greeting.1 == 0 {
+            self.current = self.suspended.take();
+        }
         if self.current.is_none() {
             if let Err(error) = self.begin_round() {
                 return Some(Err(error));
@@ -231,9 +294,21 @@ impl Reader {
         let result = result.map_err(|error| ReadError { source_name: name.clone(), error });
         if ended {
             self.current = None;
+            self.greeting.1 = self.greeting.1.saturating_sub(1);
         }
         result
     }
+}
+
+/// What is needed to read sources again.
+fn again<'a>(
+    sources: impl Iterator<Item = &'a (String, Origin)>,
+) -> Result<Vec<(String, Again)>, ReadError> {
+    let each = sources.map(|(source_name, origin)| match Again::of(origin) {
+        Ok(again) => Ok((source_name.clone(), again)),
+        Err(error) => Err(ReadError { source_name: source_name.clone(), error }),
+    });
+    each.collect()
 }
 
 impl Source {

@@ -64,7 +64,7 @@ pub fn functions() -> impl Iterator<Item = Fun<Language>> {
         .chain(jaq_json::funs())
         .filter(|(name, ..)| !LEFT_OUT.contains(name) && !OURS.contains(name))
         .chain(ours().into_iter().chain(mathematics()).map(run::<Language>))
-        .chain([steps::function()])
+        .chain(steps::functions())
 }
 
 fn ours() -> Vec<Filter<RunPtr<Language>>> {

@@ -25,6 +25,12 @@ const DEEPEST_SOURCE: usize = 64;
 /// The step, as it is called where a definition begins.
 const STEP: &str = "__step";
 const CALL: &str = " __step|";
+/// The same for a definition that takes filters: one that passes them on to itself makes each hold the
+/// one before, and letting go of them takes stack for all.
+const STRIDE: &str = "__stride";
+const CALL_WITH_FILTERS: &str = " __stride|";
+/// Steps in a stride.
+const STEPS_IN_STRIDE: u32 = 50;
 
 /// Why a run was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,11 +83,12 @@ impl Steps {
 
     /// Takes a step.
     pub fn spend(&self) -> Result<(), Stop> {
-        let left = self.left.get();
-        if left == 0 {
-            return Err(Stop::Endless);
-        }
-        self.left.set(left - 1);
+        self.spend_so_many(1)
+    }
+
+    fn spend_so_many(&self, steps: u32) -> Result<(), Stop> {
+        let Some(left) = self.left.get().checked_sub(steps) else { return Err(Stop::Endless) };
+        self.left.set(left);
         if self.base.abs_diff(here()) > MOST_STACK { Err(Stop::TooDeep) } else { Ok(()) }
     }
 }
@@ -112,7 +119,11 @@ impl<'a> Run<'a> {
 
     /// Takes a step.
     pub fn spend<'e>(&self) -> Result<(), Exn<'e, Val>> {
-        self.steps.spend().map_err(Stop::raise)
+        self.spend_so_many(1)
+    }
+
+    fn spend_so_many<'e>(&self, steps: u32) -> Result<(), Exn<'e, Val>> {
+        self.steps.spend_so_many(steps).map_err(Stop::raise)
     }
 }
 
@@ -127,15 +138,18 @@ impl<'a> HasLut<'a, Language> for Run<'a> {
     }
 }
 
-/// The step: it gives back what it is given, wherever it stands.
-pub fn function() -> Fun<Language> {
-    let step = Native::<Language>::new(|cv| box_once(cv.0.data().spend().map(|()| cv.1)))
-        .with_paths(|cv| box_once(cv.0.data().spend().map(|()| cv.1)))
-        .with_update(|cv, update| match cv.0.data().spend() {
+/// The step and the stride: they give back what they are given, wherever they stand.
+pub fn functions() -> [Fun<Language>; 2] {
+    [(STEP, Box::default(), taking::<1>()), (STRIDE, Box::default(), taking::<STEPS_IN_STRIDE>())]
+}
+
+fn taking<const STEPS: u32>() -> Native<Language> {
+    Native::<Language>::new(|cv| box_once(cv.0.data().spend_so_many(STEPS).map(|()| cv.1)))
+        .with_paths(|cv| box_once(cv.0.data().spend_so_many(STEPS).map(|()| cv.1)))
+        .with_update(|cv, update| match cv.0.data().spend_so_many(STEPS) {
             Ok(()) => update(cv.1),
             Err(stop) => box_once(Err(stop)),
-        });
-    (STEP, Box::default(), step)
+        })
 }
 
 /// A definition that begins with a step, as those within it do.
@@ -152,8 +166,8 @@ pub fn counted(def: Def) -> Def {
 #[derive(Debug)]
 pub struct Counted {
     code: String,
-    /// Where steps stand in it.
-    steps: Vec<usize>,
+    /// Where calls were put into it, and how long they are.
+    calls: Vec<(usize, usize)>,
 }
 
 impl Counted {
@@ -166,15 +180,15 @@ impl Counted {
         let tokens = Lexer::new(source).lex().map_err(|errors| fault::lexing(source, &errors))?;
         let mut ends = Vec::new();
         heads(source, &tokens, &mut ends);
-        let (mut code, mut steps, mut copied) = (String::new(), Vec::new(), 0);
-        for end in ends {
+        let (mut code, mut calls, mut copied) = (String::new(), Vec::new(), 0);
+        for (end, call) in ends {
             code.push_str(&source[copied..end]);
-            steps.push(code.len());
-            code.push_str(CALL);
+            calls.push((code.len(), call.len()));
+            code.push_str(call);
             copied = end;
         }
         code.push_str(&source[copied..]);
-        Ok(Counted { code, steps })
+        Ok(Counted { code, calls })
     }
 
     /// The filter as it is compiled.
@@ -186,8 +200,8 @@ impl Counted {
     pub fn fault(&self, fault: Fault) -> Fault {
         let byte = |character| self.code.char_indices().nth(character).map(|(at, _)| at);
         let at = byte(fault.column - 1).unwrap_or(self.code.len());
-        let before = self.steps.iter().filter(|step| **step < at).count();
-        Fault { column: fault.column - before * CALL.len(), ..fault }
+        let before = self.calls.iter().filter(|(place, _)| *place < at);
+        Fault { column: fault.column - before.map(|(_, length)| length).sum::<usize>(), ..fault }
     }
 }
 
@@ -207,8 +221,8 @@ fn depth(source: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Where the heads of definitions end.
-fn heads(source: &str, tokens: &[Token<&str>], ends: &mut Vec<usize>) {
+/// Where the heads of definitions end, and what is called there.
+fn heads(source: &str, tokens: &[Token<&str>], ends: &mut Vec<(usize, &'static str)>) {
     for (at, token) in tokens.iter().enumerate() {
         match &token.1 {
             Tok::Block(inner) => heads(source, inner, ends),
@@ -221,13 +235,17 @@ fn heads(source: &str, tokens: &[Token<&str>], ends: &mut Vec<usize>) {
             }
             Tok::Word if token.0 == "def" => {
                 let rest = &tokens[at + 1..];
-                let colon = match rest {
-                    [Token(_, Tok::Word | Tok::Fmt), Token(_, Tok::Block(_)), colon, ..] => colon,
-                    [Token(_, Tok::Word | Tok::Fmt), colon, ..] => colon,
+                let (call, colon) = match rest {
+                    [Token(_, Tok::Word | Tok::Fmt), Token(_, Tok::Block(taken)), colon, ..] => {
+                        let takes_filter =
+                            taken.iter().any(|token| matches!(token.1, Tok::Word | Tok::Fmt));
+                        (if takes_filter { CALL_WITH_FILTERS } else { CALL }, colon)
+                    }
+                    [Token(_, Tok::Word | Tok::Fmt), colon, ..] => (CALL, colon),
                     _ => continue,
                 };
                 if colon.0 == ":" {
-                    ends.push(jaq_core::load::span(source, colon.0).end);
+                    ends.push((jaq_core::load::span(source, colon.0).end, call));
                 }
             }
             _ => {}

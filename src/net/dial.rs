@@ -19,6 +19,7 @@ use url::Host;
 use super::{How, Stream};
 use crate::failure::{Failure, TimeLimit, root_cause};
 use crate::handshake::{Detours, Hop, Interface, Step};
+use crate::output::escape::one_line;
 
 /// Who is dialled.
 #[derive(Clone, Debug)]
@@ -55,7 +56,7 @@ impl End {
 /// What the system says.
 pub async fn attach(socket: &Path, tell: &mut dyn FnMut(Step)) -> Result<Stream, Failure> {
     let stream = UnixStream::connect(socket).await.map_err(|error| Failure::Connect {
-        address: socket.display().to_string(),
+        address: one_line(&socket.display().to_string()),
         reason: root_cause(&error),
         // A server that is not up yet has no socket yet.
         is_up: !matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound),

@@ -26,6 +26,8 @@ use crate::wire::Deflate;
 
 /// How long a client may take to say what it wants, without the time that it is made to wait.
 const OPENING: Duration = Duration::from_secs(10);
+/// Bytes that the head of a request may have; each client can have us hold so much for as long as it may take.
+const HEAD: usize = 128 << 10;
 /// Bytes of a path that are shown.
 const SHOWN: usize = 200;
 
@@ -148,6 +150,7 @@ impl Reception {
             later(delay, answer)
         });
         let connection = server::Builder::new()
+            .max_buf_size(HEAD)
             .serve_connection(TokioIo::new(Asking::new(stream)), service)
             .with_upgrades();
         let served = connection.await;

@@ -134,6 +134,10 @@ impl AsyncWrite for Stream {
     }
 }
 
+/// What is read at once of an answer. The runtime takes its turns by the number of reads, and hyper goes
+/// through all that a read brings: of a flood of early hints, larger ones would hold up every time limit.
+const MOST_OF_AN_ANSWER: usize = 4096;
+
 /// A stream on which a question is asked: that it cannot be written is not told, because the other
 /// side may have said why before, and reading tells in any case.
 #[derive(Debug)]
@@ -216,7 +220,15 @@ impl AsyncRead for Asking {
         cx: &mut Context,
         space: &mut ReadBuf,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, space)
+        if self.state.answered.load(Ordering::Relaxed) {
+            return Pin::new(&mut self.stream).poll_read(cx, space);
+        }
+        let mut bytes = [0; MOST_OF_AN_ANSWER];
+        let most = space.remaining().min(bytes.len());
+        let mut part = ReadBuf::new(&mut bytes[..most]);
+        let result = Pin::new(&mut self.stream).poll_read(cx, &mut part);
+        space.put_slice(part.filled());
+        result
     }
 }
 

@@ -166,13 +166,27 @@ impl Encoder {
         }
     }
 
+    /// Ends a message that was broken off as if it were whole, because others follow.
+    pub fn separate(&self, out: &mut Vec<u8>) {
+        match self.encoding.format {
+            Format::Raw if !self.encoding.print0 => {}
+            _ => out.push(self.terminator()),
+        }
+    }
+
     fn terminator(&self) -> u8 {
         if self.encoding.print0 { 0 } else { b'\n' }
     }
 
     /// Appends a record; only for the format that has them.
     pub fn record(&self, out: &mut Vec<u8>, record: &Record, now: SystemTime) {
+        let begun = out.len();
         record.write(out, &time(now));
+        if self.encoding.escape {
+            let written = String::from_utf8_lossy(&out[begun..]).into_owned();
+            out.truncate(begun);
+            out.extend_from_slice(escape::json(&written).as_bytes());
+        }
         out.push(self.terminator());
     }
 

@@ -1,6 +1,7 @@
 //! What a peer says, made harmless for a terminal: control characters and the Unicode direction
 //! controls are spelled out.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Whether line feeds and tabs are layout, or are spelled out like other control characters.
@@ -12,6 +13,12 @@ pub enum Layout {
     OneLine,
 }
 
+/// Whether it is a control character, or one for the direction of text.
+fn is_dangerous(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Appends `text` with every dangerous character spelled out.
 pub fn text(out: &mut String, text: &str, layout: Layout) {
     for character in text.chars() {
@@ -20,18 +27,13 @@ pub fn text(out: &mut String, text: &str, layout: Layout) {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            '\0'..='\x1f' | '\x7f' => {
+            _ if !is_dangerous(character) => out.push(character),
+            _ if character.is_ascii() => {
                 let _ = write!(out, "\\x{:02x}", u32::from(character));
             }
-            '\u{80}'..='\u{9f}'
-            | '\u{61c}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => {
+            _ => {
                 let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
             }
-            _ => out.push(character),
         }
     }
 }
@@ -44,6 +46,23 @@ pub fn bytes(out: &mut String, bytes: &[u8], layout: Layout) {
             let _ = write!(out, "\\x{byte:02x}");
         }
     }
+}
+
+/// JSON with the same characters spelled out as JSON has it.
+pub fn json(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_dangerous) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_dangerous(character) {
+            // They are all in the first plane.
+            let _ = write!(out, "\\u{:04x}", u32::from(character));
+        } else {
+            out.push(character);
+        }
+    }
+    out.into()
 }
 
 /// `text` on one line, for stderr.
@@ -105,5 +124,15 @@ mod tests {
         let mut out = String::new();
         bytes(&mut out, b"a\xff\x1bb\xe2\x82", Layout::Keep);
         assert_eq!(out, "a\\xff\\x1bb\\xe2\\x82");
+    }
+
+    #[test]
+    fn json_stays_json() {
+        let harmless = r#"{"a":"\u001b é"}"#;
+        assert_eq!(json(harmless), harmless);
+        let spelled = json("{\"a\":\"\u{9b}\u{202e}\u{7f}b\"}");
+        assert_eq!(spelled, r#"{"a":"\u009b\u202e\u007fb"}"#);
+        let value: serde_json::Value = serde_json::from_str(&spelled).unwrap();
+        assert_eq!(value["a"], "\u{9b}\u{202e}\u{7f}b");
     }
 }

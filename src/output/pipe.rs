@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::mem;
 
+use tokio::io::Ready;
 use tokio::io::unix::AsyncFd;
 
 use super::writer::FULL;
@@ -29,6 +30,11 @@ impl Pipe {
     /// Whether it has taken everything.
     pub fn is_dry(&self) -> bool {
         self.full.is_empty()
+    }
+
+    /// Bytes that it has not taken.
+    pub fn left(&self) -> usize {
+        self.full.len() - self.written
     }
 
     /// Takes the buffer up to `end` and leaves in it what is behind, when it is dry. Writes as much
@@ -82,6 +88,21 @@ impl Pipe {
         self.full.shrink_to(4 * FULL);
         self.written = 0;
         Ok(())
+    }
+
+    /// Waits until nobody can read it any more. What was said of room is forgotten meanwhile, and said
+    /// again by the system once the pipe was full.
+    ///
+    /// # Errors
+    /// That is one.
+    pub async fn deserted(&self) -> io::Result<()> {
+        loop {
+            let mut ready = self.pipe.writable().await?;
+            if ready.ready().is_write_closed() {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            ready.clear_ready_matching(Ready::WRITABLE);
+        }
     }
 
     /// Waits until it has taken something; for ever when it is dry.

@@ -1,6 +1,7 @@
 //! The thread that writes what may block: full buffers to the output, empty ones back. A blocked
 //! output blocks it and nothing else.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
@@ -91,7 +92,8 @@ pub struct Thread {
     full: std_mpsc::Sender<Vec<u8>>,
     returned: mpsc::UnboundedReceiver<io::Result<Vec<u8>>>,
     spare: Vec<Vec<u8>>,
-    in_flight: usize,
+    /// The sizes of the buffers that it has.
+    in_flight: VecDeque<usize>,
 }
 
 impl Thread {
@@ -105,32 +107,37 @@ impl Thread {
         thread::Builder::new()
             .name("writer".into())
             .spawn(move || write_all(destination, &take_full, &give_back))?;
-        Ok(Thread { full, returned, spare: Vec::new(), in_flight: 0 })
+        Ok(Thread { full, returned, spare: Vec::new(), in_flight: VecDeque::new() })
     }
 
     /// Whether it has as much as it may have at a time.
     pub fn is_behind(&self) -> bool {
-        self.spare.is_empty() && self.in_flight >= IN_FLIGHT
+        self.spare.is_empty() && self.in_flight.len() >= IN_FLIGHT
     }
 
     /// Whether it has written everything.
     pub fn is_dry(&self) -> bool {
-        self.in_flight == 0
+        self.in_flight.is_empty()
+    }
+
+    /// Bytes of the buffers that it has. It may have written some of them.
+    pub fn left(&self) -> usize {
+        self.in_flight.iter().sum()
     }
 
     /// A buffer to go on with, if the thread is not behind.
     pub fn next_buffer(&mut self) -> Option<Vec<u8>> {
         match self.spare.pop() {
-            None if self.in_flight < IN_FLIGHT => Some(Vec::new()),
+            None if self.in_flight.len() < IN_FLIGHT => Some(Vec::new()),
             spare => spare,
         }
     }
 
     /// Has a buffer written.
     pub fn take(&mut self, full: Vec<u8>) {
+        self.in_flight.push_back(full.len());
         // When the thread has ended, its error is on its way to `returned`.
         let _ = self.full.send(full);
-        self.in_flight += 1;
     }
 
     /// Waits until a buffer is written; for ever when it has none.
@@ -138,13 +145,13 @@ impl Thread {
     /// # Errors
     /// The output could not be opened or written. The thread has ended then.
     pub async fn taken(&mut self) -> io::Result<()> {
-        if self.in_flight == 0 {
+        if self.in_flight.is_empty() {
             return std::future::pending().await;
         }
         let Some(result) = self.returned.recv().await else {
             return std::future::pending().await;
         };
-        self.in_flight -= 1;
+        self.in_flight.pop_front();
         self.spare.push(result?);
         Ok(())
     }

@@ -25,8 +25,19 @@ pub struct Writer {
     unsettled: Option<usize>,
     destination: Option<Destination>,
     route: Route,
+    /// Whether it matters that nobody reads a pipe any more, before anything is written there.
+    heeds_reader: bool,
     /// An error that was not told yet.
     failed: Option<io::Error>,
+}
+
+/// What an output has not taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Its bytes.
+    pub bytes: usize,
+    /// Whether it is known to be so much, and not less.
+    pub exact: bool,
 }
 
 /// How the bytes get there.
@@ -52,8 +63,15 @@ impl Writer {
             unsettled: None,
             destination: Some(output),
             route: Route::Unknown,
+            heeds_reader: false,
             failed: None,
         }
+    }
+
+    /// Has [`Writer::written`] tell, or not, that the reader of a pipe has gone, though there is nothing
+    /// to write.
+    pub fn heed_reader(&mut self, heed: bool) {
+        self.heeds_reader = heed;
     }
 
     /// Says that the output begins, though there may be nothing to write yet.
@@ -194,6 +212,16 @@ impl Writer {
         self.failed.is_none() && has_left && self.settled() == 0
     }
 
+    /// What is settled and not written.
+    pub fn left(&self) -> Left {
+        let (passed_on, exact) = match &self.route {
+            Route::Pipe(pipe) => (pipe.left(), true),
+            Route::Thread(thread) => (thread.left(), thread.is_dry()),
+            Route::Unknown | Route::File(_) | Route::Nowhere => (0, true),
+        };
+        Left { bytes: passed_on + self.settled(), exact }
+    }
+
     /// Waits until the output has taken something; for ever when there is nothing that it has to
     /// take.
     ///
@@ -204,6 +232,7 @@ impl Writer {
             return Err(error);
         }
         let taken = match &mut self.route {
+            Route::Pipe(pipe) if self.heeds_reader && pipe.is_dry() => pipe.deserted().await,
             Route::Pipe(pipe) => pipe.taken().await,
             Route::Thread(thread) => thread.taken().await,
             Route::Unknown | Route::File(_) | Route::Nowhere => std::future::pending().await,

@@ -9,4 +9,5 @@ pub mod keepalive;
 pub mod pace;
 pub mod pings;
 pub mod posts;
+pub mod reconnect;
 pub mod retry;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::expectation::{Awaited, Expectation, shown};
+use super::came::shown;
+use super::expectation::{Awaited, Expectation};
 use super::{Act, Content, Scenario, Step};
 use crate::failure::duration;
 use crate::output::escape::{one_line, quoted};

@@ -1,27 +1,19 @@
 //! One expectation, and whether what came is what it says.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
-
-use regex::bytes::Regex;
 use serde_json::Value;
 
 use super::Content;
-use super::template::{Style, Template, Values};
+use super::came::{Came, shown};
+use super::filter::{Pattern, Query};
+use super::template::Values;
 use crate::difference::{difference, nearness};
 use crate::exit::Closure;
-use crate::jq::Filter;
-use crate::output::escape::{Layout, bytes, quoted};
 use crate::wire::Kind;
 use crate::wire::close::{ABNORMAL, NO_CODE, meaning};
 
-/// Bytes of a message that are shown.
-const SHOWN: usize = 200;
 /// Bytes around a difference that are shown, and how many of them before it.
 const BYTES: usize = 24;
 const BEFORE: usize = 8;
-/// Filters, and regular expressions, that are kept.
-const RECENTLY: usize = 16;
 
 /// What kind of thing is awaited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,25 +54,12 @@ pub struct Expectation {
     pub captures: Vec<(String, Query)>,
 }
 
-/// Something that came.
-#[derive(Clone, Copy, Debug)]
-pub enum Came<'a> {
-    /// A message.
-    Message(Kind, &'a [u8]),
-    /// A Ping.
-    Ping(&'a [u8]),
-    /// A Pong.
-    Pong(&'a [u8]),
-    /// The end of the connection.
-    End(&'a Closure),
-}
-
 /// Whether something is what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judged {
     /// It is; this was captured, as JSON.
     Met(Vec<(String, String)>),
-    /// It is not; [`Expectation::explain`] says why.
+    /// It is not; [`Expectation::unlike`] says why.
     Unmet,
 }
 
@@ -90,130 +69,6 @@ enum Wrong {
     Content,
     /// Something else, in words.
     Else(String),
-}
-
-/// A regular expression, with names in it.
-#[derive(Clone, Debug)]
-pub struct Pattern(Template);
-
-/// A jq filter, with names in it.
-#[derive(Clone, Debug)]
-pub struct Query(Template);
-
-thread_local! {
-    /// What was read last: a file may have thousands of filters, each of which takes 100 KiB.
-    static RECENT: RefCell<Recent> = RefCell::default();
-}
-
-/// Filters and regular expressions by how they are written, the latest last.
-#[derive(Default)]
-struct Recent {
-    regexes: VecDeque<(String, Regex)>,
-    filters: VecDeque<(String, Filter)>,
-}
-
-/// What a source stands for, which is read unless it was read lately.
-fn lately<T: Clone>(
-    recent: &mut VecDeque<(String, T)>,
-    source: &str,
-    read: impl FnOnce() -> Result<T, String>,
-) -> Result<T, String> {
-    if let Some((_, known)) = recent.iter().find(|(known, _)| known == source) {
-        return Ok(known.clone());
-    }
-    let new = read()?;
-    if recent.len() == RECENTLY {
-        recent.pop_front();
-    }
-    recent.push_back((source.to_owned(), new.clone()));
-    Ok(new)
-}
-
-fn regex(source: &str) -> Result<Regex, String> {
-    let read = || Regex::new(source).map_err(|error| last_line(&error.to_string()));
-    RECENT.with_borrow_mut(|recent| lately(&mut recent.regexes, source, read))
-}
-
-fn filter(source: &str) -> Result<Filter, String> {
-    let read = || Filter::parse(source, &[]).map_err(|fault| fault.to_string());
-    RECENT.with_borrow_mut(|recent| lately(&mut recent.filters, source, read))
-}
-
-impl Pattern {
-    /// Reads it, as far as it can be read without what its names stand for.
-    ///
-    /// # Errors
-    /// What is wrong.
-    pub fn new(template: Template) -> Result<Pattern, String> {
-        regex(&template.expand(&Values::default(), Style::Regex))?;
-        Ok(Pattern(template))
-    }
-
-    /// How it is written.
-    pub fn source(&self) -> String {
-        self.0.source()
-    }
-
-    /// The same, with its names apart.
-    pub(super) fn template(&self) -> &Template {
-        &self.0
-    }
-
-    fn judge(&self, message: &[u8], values: &Values) -> Option<String> {
-        let source = self.0.expand(values, Style::Regex);
-        let regex = match regex(&source) {
-            Ok(regex) => regex,
-            Err(why) => return Some(format!("regex: {why}")),
-        };
-        let matches = regex.is_match(message);
-        (!matches).then(|| format!("regex {} matches nothing in it", quoted(&source)))
-    }
-}
-
-/// The last line of an error, which says what; the others draw where.
-fn last_line(error: &str) -> String {
-    error.lines().last().unwrap_or(error).trim_start_matches("error: ").to_owned()
-}
-
-impl Query {
-    /// Reads it, as far as it can be read without what its names stand for.
-    ///
-    /// # Errors
-    /// What is wrong.
-    pub fn new(template: Template) -> Result<Query, String> {
-        let mut anything = Values::default();
-        let names: Vec<_> = template.names().collect();
-        // A number may stand alone and between quotes.
-        names.into_iter().for_each(|name| anything.set(name, "0".into()));
-        filter(&template.expand(&anything, Style::Jq))?;
-        Ok(Query(template))
-    }
-
-    /// How it is written.
-    pub fn source(&self) -> String {
-        self.0.source()
-    }
-
-    /// The same, with its names apart.
-    pub(super) fn template(&self) -> &Template {
-        &self.0
-    }
-
-    /// The last result on a message, as JSON.
-    fn last(&self, message: &[u8], values: &Values) -> Result<Option<String>, String> {
-        let filter = filter(&self.0.expand(values, Style::Jq))?;
-        filter.last(message, &[]).map_err(|failed| failed.to_string())
-    }
-
-    fn judge(&self, message: &[u8], values: &Values) -> Option<String> {
-        let source = quoted(&self.0.expand(values, Style::Jq));
-        match self.last(message, values) {
-            Ok(Some(result)) if result != "false" && result != "null" => None,
-            Ok(Some(result)) => Some(format!("jq {source} gives {}", beginning(result.as_bytes()))),
-            Ok(None) => Some(format!("jq {source} gives nothing")),
-            Err(why) => Some(format!("jq {source}: {}", beginning(why.as_bytes()))),
-        }
-    }
 }
 
 impl Expectation {
@@ -230,7 +85,7 @@ impl Expectation {
     }
 
     /// Why something that came is not it, in lines.
-    pub fn explain(&self, came: Came, values: &Values) -> Vec<String> {
+    fn explain(&self, came: Came, values: &Values) -> Vec<String> {
         let wrongs = self.wrongs(came, values);
         if wrongs.is_empty()
             && let Came::Message(_, payload) = came
@@ -287,6 +142,16 @@ impl Expectation {
                 Err(error) => Err(format!("cannot capture {name}: {error}")),
             });
         captured.collect()
+    }
+
+    /// What came in its place and why that is not it, in lines. Secrets are named before anything is cut.
+    pub fn unlike(&self, before: &str, came: Came, values: &Values) -> Vec<String> {
+        let got = format!("{before}: {}", came.describe(values));
+        let mut why = came.without_secrets(values, |came| self.explain(came, &values.masked()));
+        if why.is_empty() {
+            why = self.explain(came, values);
+        }
+        [got].into_iter().chain(why).collect()
     }
 
     /// How near something that came is to what is expected, from 0 to 1; 0 where there is no telling.
@@ -360,66 +225,6 @@ fn differing(expected: &[u8], got: &[u8]) -> String {
         format!("{before}{hex}{after} ({} byte{plural})", bytes.len())
     };
     format!("they differ at byte {}\n-{}\n+{}", at + 1, piece(expected), piece(got))
-}
-
-impl Came<'_> {
-    fn payload(&self) -> &[u8] {
-        match self {
-            Came::Message(_, payload) | Came::Ping(payload) | Came::Pong(payload) => payload,
-            Came::End(_) => &[],
-        }
-    }
-
-    /// What came, in one line.
-    pub fn describe(self) -> String {
-        match self {
-            Came::Message(Kind::Text, payload) => format!("text {}", shown(payload)),
-            Came::Message(Kind::Binary, payload) => {
-                let most = payload.len().min(BYTES);
-                let hex: String = payload[..most].iter().map(|b| format!(" {b:02x}")).collect();
-                let more = if most < payload.len() { " …" } else { "" };
-                format!("binary, {} bytes:{hex}{more}", payload.len())
-            }
-            Came::Ping(payload) => format!("ping {}", shown(payload)),
-            Came::Pong(payload) => format!("pong {}", shown(payload)),
-            Came::End(closure) => ended(closure),
-        }
-    }
-}
-
-/// How a connection ended, in words.
-pub fn ended(closure: &Closure) -> String {
-    let (code, reason) = (closure.close_code(), closure.reason());
-    let reason =
-        if reason.is_empty() { String::new() } else { format!(" {}", shown(reason.as_bytes())) };
-    match closure {
-        Closure::Lost(why) => format!("the connection was lost ({why})"),
-        Closure::Violated(violation) => format!("the peer broke the protocol: {violation}"),
-        _ if code == ABNORMAL => "the connection was lost before the peer's Close came".into(),
-        Closure::ByUs { .. } if closure.peers_close().is_none() => {
-            format!("our Close was answered: {code} {}{reason}", meaning(code))
-        }
-        _ => format!("closed by peer: {code} {}{reason}", meaning(code)),
-    }
-}
-
-/// The beginning of a payload, between quotes and harmless.
-pub fn shown(payload: &[u8]) -> String {
-    format!("\"{}\"", beginning(payload))
-}
-
-/// The beginning of a payload, harmless and on one line.
-fn beginning(payload: &[u8]) -> String {
-    let mut text = String::new();
-    let mut most = payload.len().min(SHOWN);
-    while most < payload.len() && most > 0 && payload[most] & 0xc0 == 0x80 {
-        most -= 1;
-    }
-    bytes(&mut text, &payload[..most], Layout::OneLine);
-    if most < payload.len() {
-        text.push_str(&format!("… ({} bytes)", payload.len()));
-    }
-    text
 }
 
 #[cfg(test)]
@@ -562,24 +367,6 @@ mod tests {
         for (line, came, expected) in cases {
             let named = line.replacen('{', "{\"from\":\"peer\",", 1);
             assert_eq!(expectation(&named).explain(came, &values()), expected, "{line}");
-        }
-    }
-
-    #[test]
-    fn what_came_is_told_on_one_harmless_line() {
-        let long = "x".repeat(300);
-        let closed = Closure::ByPeer(Close::new(1008, "no\x1b"));
-        let lost = Closure::Lost("reset".into());
-        let cases = [
-            (text("a\nb\x1b"), "text \"a\\nb\\x1b\"".to_owned()),
-            (text(&long), format!("text \"{}… (300 bytes)\"", "x".repeat(200))),
-            (Came::Message(Kind::Binary, b"\x00\x01"), "binary, 2 bytes: 00 01".to_owned()),
-            (Came::Ping(b"x"), "ping \"x\"".to_owned()),
-            (Came::End(&closed), "closed by peer: 1008 policy violation \"no\\x1b\"".to_owned()),
-            (Came::End(&lost), "the connection was lost (reset)".to_owned()),
-        ];
-        for (came, expected) in cases {
-            assert_eq!(came.describe(), expected);
         }
     }
 }

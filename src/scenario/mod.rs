@@ -2,10 +2,12 @@
 //! whether it was expected. Who sends and waits is `command::check`; who plays the other side is
 //! `command::serve`.
 
+mod came;
 mod cue;
 mod describe;
 mod expectation;
 mod fields;
+mod filter;
 mod k6;
 mod parse;
 mod report;
@@ -14,9 +16,10 @@ mod template;
 
 use std::time::Duration;
 
+pub use came::{Came, ended};
 pub use cue::{Cue, Part, Speed, parts};
 pub use describe::{rounded, took};
-pub use expectation::{Awaited, Came, Expectation, Judged, ended};
+pub use expectation::{Awaited, Expectation, Judged};
 pub use fields::Mistake;
 pub use k6::Untranslated;
 pub use parse::{Given, parse};

@@ -21,6 +21,11 @@ impl Values {
         self.0.insert(name.to_owned(), json);
     }
 
+    /// Has names stand for what was captured, which is JSON.
+    pub fn keep(&mut self, captured: Vec<(String, String)>) {
+        self.0.extend(captured);
+    }
+
     /// Whether a name stands for anything.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)

@@ -16,10 +16,29 @@ pub struct Account {
     pub sent: Flow,
     /// How it ended, if that was not by dropping it.
     pub closure: Option<Closure>,
-    /// Whether we ended it because others had to wait for it.
-    pub fell_behind: bool,
+    /// Why we ended it for the sake of others, if we did.
+    pub burden: Option<Burden>,
     /// Who writes it down.
     pub scribe: Option<Scribe>,
+}
+
+/// What a connection was for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Burden {
+    /// They had to wait for it to read.
+    Behind,
+    /// There was no memory left for its message besides theirs.
+    TooMuch,
+}
+
+impl Burden {
+    /// The reason of the Close.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Burden::Behind => "others had to wait",
+            Burden::TooMuch => "too many large messages at a time",
+        }
+    }
 }
 
 impl Account {

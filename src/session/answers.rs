@@ -7,16 +7,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::MAX_HELD;
-use super::account::Account;
+use super::account::{Account, Burden};
 use super::hub::{Hub, Member};
 use super::outbox::Outbox;
+use super::spare::Held;
+use super::spoken::Spoken;
 use crate::output::encode::Piece;
 use crate::policy::delayed::Delayed;
 use crate::record::Side;
-use crate::wire::{Close, Kind, WAITS};
-
-/// Bytes of a fragment of what is too large for one frame.
-const FRAGMENT: usize = 64 << 10;
+use crate::wire::{Close, Kind};
 
 /// Sayings after which others have their turn.
 const AT_ONCE: usize = 1000;
@@ -71,14 +70,6 @@ enum Saying {
     Farewell(Farewell),
 }
 
-/// A message for all that is being said, and how much of it is.
-#[derive(Debug)]
-struct Begun {
-    kind: Kind,
-    payload: Bytes,
-    said: usize,
-}
-
 /// What is to be said to one peer.
 #[derive(Debug)]
 pub struct Answers<'a> {
@@ -87,9 +78,12 @@ pub struct Answers<'a> {
     pub member: Option<Member>,
     /// The message for all that is coming.
     heard: Vec<u8>,
+    /// What it takes of the memory that all share, until there is room for it in the log.
+    share: Option<Held>,
     /// One that has come, and has no room in the log.
     unposted: Option<(Kind, Bytes)>,
-    begun: Option<Begun>,
+    /// The message for all that is being said.
+    begun: Option<Spoken>,
     delayed: Delayed<Saying>,
     /// What has passed.
     pub account: Account,
@@ -98,14 +92,15 @@ pub struct Answers<'a> {
 impl Conduct {
     /// What there is to say to a peer that comes now: nothing yet, or what is said to all from now on.
     pub fn enter(&self) -> Answers<'_> {
-        let member = match &self.manner {
-            Manner::Broadcast(hub) => Some(hub.join()),
-            Manner::Echo | Manner::Sink => None,
+        let (member, share) = match &self.manner {
+            Manner::Broadcast(hub) => (Some(hub.join()), Some(hub.share())),
+            Manner::Echo | Manner::Sink => (None, None),
         };
         Answers {
             conduct: self,
             member,
             heard: Vec::new(),
+            share,
             unposted: None,
             begun: None,
             delayed: Delayed::default(),
@@ -128,10 +123,13 @@ impl Answers<'_> {
     }
 
     /// Answers a message that has come, or a piece of one.
-    pub fn answer(&mut self, piece: Piece, outbox: &mut Outbox) {
+    ///
+    /// # Errors
+    /// There is no memory left for it, and others have it.
+    pub fn answer(&mut self, piece: Piece, outbox: &mut Outbox) -> Result<(), Burden> {
         match (&self.conduct.manner, self.conduct.delay) {
             (Manner::Sink, _) => {}
-            (Manner::Broadcast(_), _) => self.gather(piece),
+            (Manner::Broadcast(_), _) => return self.gather(piece),
             (Manner::Echo, Duration::ZERO) => self.say(piece, outbox),
             (Manner::Echo, _) => {
                 let Piece { kind, payload, first, last } = piece;
@@ -144,15 +142,21 @@ impl Answers<'_> {
                 );
             }
         }
+        Ok(())
     }
 
     /// Two messages cannot be given to all piece by piece at once.
-    fn gather(&mut self, piece: Piece) {
+    fn gather(&mut self, piece: Piece) -> Result<(), Burden> {
+        let length = self.heard.len() + piece.payload.len();
+        if self.share.as_mut().is_some_and(|share| !share.cover(length)) {
+            return Err(Burden::TooMuch);
+        }
         self.heard.extend_from_slice(piece.payload);
         if piece.last {
             self.unposted = Some((piece.kind, mem::take(&mut self.heard).into()));
             self.post();
         }
+        Ok(())
     }
 
     /// Gives a message to all, if there is room for it.
@@ -161,7 +165,19 @@ impl Answers<'_> {
             && let Some((kind, payload)) = self.unposted.take()
         {
             member.post(self.due_now(), kind, payload);
+            if let Some(share) = &mut self.share {
+                share.give_back();
+            }
         }
+    }
+
+    /// Takes no part any more, and lets go of what it has for others and of theirs.
+    pub fn leave(&mut self) {
+        self.member = None;
+        self.share = None;
+        self.begun = None;
+        self.unposted = None;
+        self.heard = Vec::new();
     }
 
     /// Whether a further message can be answered. A peer that has none may be heard in any case.
@@ -220,15 +236,11 @@ impl Answers<'_> {
     /// Says a message for all that is due, or some more of it; whether there was any.
     fn say_to_all(&mut self, now: Instant, outbox: &mut Outbox) -> bool {
         let Some(member) = &mut self.member else { return false };
-        let next = || member.next(now).map(|(kind, payload)| Begun { kind, payload, said: 0 });
+        let next = || member.next(now).map(|(kind, payload)| Spoken::new(kind, payload));
         let Some(mut begun) = self.begun.take().or_else(next) else { return false };
-        let rest = begun.payload.slice(begun.said..);
-        let is_whole = begun.payload.len() as u64 <= WAITS;
-        let size = if is_whole { rest.len() } else { rest.len().min(FRAGMENT) };
-        let (kind, first, last) = (begun.kind, begun.said == 0, size == rest.len());
-        self.say(Piece { kind, payload: &rest[..size], first, last }, outbox);
-        if !last {
-            begun.said += size;
+        let piece = begun.next();
+        self.say(piece, outbox);
+        if !piece.last {
             self.begun = Some(begun);
         }
         true
@@ -254,5 +266,31 @@ impl Answers<'_> {
     /// How much memory those take that wait for their time and are for this peer alone.
     pub fn bytes(&self) -> usize {
         self.delayed.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::spare::Spare;
+    use crate::wire::Role;
+
+    #[test]
+    fn messages_that_come_for_all_have_a_bound_together_and_it_is_free_again_when_they_have_come() {
+        let manner = Manner::Broadcast(Hub::with(Spare::new(10)));
+        let conduct = Conduct { manner, ..Conduct::default() };
+        let mut outbox = Outbox::new(Role::Server, None);
+        let piece = |payload, first, last| Piece { kind: Kind::Text, payload, first, last };
+        let (mut one, mut other) = (conduct.enter(), conduct.enter());
+        let mut say = |from: &mut Answers, piece| from.answer(piece, &mut outbox);
+        assert_eq!(say(&mut one, piece(b"12345", true, false)), Ok(()));
+        assert_eq!(say(&mut other, piece(b"123456", true, false)), Err(Burden::TooMuch));
+        other.leave();
+        let mut other = conduct.enter();
+        assert_eq!(say(&mut other, piece(b"12345", true, true)), Ok(()));
+        assert_eq!(say(&mut other, piece(b"12345", true, false)), Ok(()));
+        assert_eq!(say(&mut one, piece(b"6", false, true)), Err(Burden::TooMuch));
+        drop(one);
+        assert_eq!(say(&mut other, piece(b"67890", false, true)), Ok(()));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::clock;
 use crate::exit::{Answer, Closure};
 
 /// The last frame made by hand.
@@ -21,7 +22,7 @@ impl ByHand {
     /// The bytes up to `end` are written.
     pub fn wrote(&mut self, end: u64) {
         if self.end.is_some_and(|own| own <= end) {
-            (self.end, self.left) = (None, Some(Instant::now()));
+            (self.end, self.left) = (None, Some(clock::now()));
         }
     }
 

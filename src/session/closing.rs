@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::link::Read;
-use super::{Interrupt, Interrupts, Session};
+use super::course::unreadable;
+use super::{Interrupt, Interrupts, Session, clock, until};
 use crate::exit::{Answer, Closure};
 use crate::failure::{Failure, TimeLimit};
+use crate::input::Outgoing as _;
 use crate::policy::countdown::Countdown;
 use crate::policy::ending::Input;
 use crate::wire::{Close, Violation, opcode};
@@ -30,33 +31,57 @@ pub struct Closing {
     /// Whether that is being counted. Before, what leaves begins the count anew: the Close is
     /// behind it.
     pub counting: bool,
+    /// Whether it stands at the end of the input. There keepalive says when one that cannot leave is
+    /// given up.
+    pub ends_input: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     /// Queues our Close behind what is queued, once; if nothing leaves for so long, the peer is
     /// given up.
-    fn queue_close(&mut self, close: Close, stalled: Option<Duration>) {
+    fn queue_close(&mut self, close: Close, stalled: Option<Duration>, ends_input: bool) {
         if self.closing.is_some() || self.closure.is_some() {
             return;
         }
-        self.block = None;
+        self.course.block = None;
         self.link.outbox.control(opcode::CLOSE, &close.encode());
         self.closing = Some(Closing {
             sent: close,
             end: self.link.outbox.added(),
             patience: self.countdown(stalled),
             counting: false,
+            ends_input,
         });
     }
 
     /// Closes because the session has done what was asked.
     pub(super) fn begin_close(&mut self, close: Close) {
-        self.queue_close(close, self.settings.close_timeout);
+        self.queue_close(close, self.settings.close_timeout, false);
     }
 
-    /// Closes because the input is over. What came before is sent, however slow the peer.
+    /// Closes because the input is over. What came before is sent, however slow the peer; but if there is
+    /// keepalive, it may not be slower than one that has to take a Ping.
     pub(super) fn close_after_input(&mut self, close: Close) {
-        self.queue_close(close, None);
+        let stalled = self.settings.keepalive.map(|(interval, timeout)| interval + timeout);
+        self.queue_close(close, stalled, true);
+    }
+
+    /// Our Close, if it stands at the end of the input, has not left, and there may be another connection
+    /// for what is before it.
+    fn close_to_put_off(&mut self) -> Option<Close> {
+        self.course.custody.as_ref()?;
+        let written = self.link.outbox.written();
+        let is_behind = |closing: &mut Closing| closing.ends_input && closing.end > written;
+        self.closing.take_if(is_behind).map(|closing| closing.sent)
+    }
+
+    /// Closes on the next connection, behind what is sent there, or fails for what was wrong there.
+    fn put_off(&mut self, close: Option<Close>) {
+        match close {
+            None => {}
+            Some(close) if self.failure.is_none() => self.course.held.close(Some(close)),
+            Some(_) => self.course.broken = self.failure.take(),
+        }
     }
 
     /// Bytes have left: perhaps our Close, whose answer is waited for from then on.
@@ -67,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             if closing.counting {
                 closing.patience = self.countdown(self.settings.close_timeout);
             } else {
-                closing.patience.restart(Instant::now());
+                closing.patience.restart(clock::now());
             }
         }
         self.closing = Some(closing);
@@ -75,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
 
     /// A clock for the peer's silence.
     pub(super) fn countdown(&self, limit: Option<Duration>) -> Countdown {
-        let now = Instant::now();
+        let now = clock::now();
         let mut countdown = Countdown::start(limit, now);
         if self.held {
             countdown.hold(now);
@@ -86,6 +111,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     /// Whether the answer to our Close did not come in time.
     pub(super) fn close_is_unanswered(&self, now: Instant) -> bool {
         self.closing.as_ref().is_some_and(|closing| closing.patience.is_over(now))
+    }
+
+    /// The answer to our Close did not come in time, or the Close could not even leave.
+    pub(super) fn give_up_closing(&mut self) {
+        let is_stuck = |closing: &Closing| closing.ends_input && !closing.counting;
+        if let Some((_, timeout)) = self.settings.keepalive
+            && self.closing.as_ref().is_some_and(is_stuck)
+        {
+            self.failure.get_or_insert(Failure::PeerSilent(timeout));
+        }
+        let hurried = self.signal.is_some();
+        self.stop_awaiting(if hurried { Answer::NotAwaited } else { Answer::Nothing });
     }
 
     /// The session is over with our Close, whatever comes back.
@@ -108,7 +145,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     /// The peer's Close: ours goes out, if it is not out yet, and nothing else (RFC 6455
     /// section 5.5.1).
     pub(super) fn peer_closed(&mut self, close: Close) {
+        let put_off = self.close_to_put_off();
         let sent = self.close_now(|sent| sent.unwrap_or(&close).clone());
+        self.put_off(put_off);
         self.end(match sent {
             None => Closure::ByPeer(close),
             Some(sent) => Closure::ByUs { sent, answer: Answer::Close(close) },
@@ -118,7 +157,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     /// The connection is failed (RFC 6455 section 7.1.7). Once an end condition was met, that is
     /// only trouble in the closing handshake.
     pub(super) fn violated(&mut self, violation: Violation) {
-        if self.ending.is_done() {
+        if self.course.ending.is_done() {
             let asked = self.settings.close.clone();
             let sent = self.close_now(|sent| sent.unwrap_or(&asked).clone()).unwrap_or(asked);
             self.end(Closure::ByUs { sent, answer: Answer::Broken(violation) });
@@ -130,7 +169,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
 
     /// The connection is gone.
     pub(super) fn lost(&mut self, why: String) {
+        let put_off = self.close_to_put_off();
         self.count_unsent();
+        self.put_off(put_off);
         let closing = self.closing.take();
         self.end(match closing {
             Some(Closing { sent, .. }) => Closure::ByUs { sent, answer: Answer::Lost },
@@ -167,32 +208,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         self.unsent.messages += retracted.ended + u64::from(retracted.begun);
         self.unsent.more |= retracted.by_hand;
         if self.closing.is_none() {
-            self.unsent.messages += self.feed.unsent();
-            if let Some(paced) = &self.paced {
-                self.unsent.messages += paced.messages();
-                self.unsent.more |= paced.has_frame();
-            }
-            let waits = self.block.as_ref().is_some_and(|block| !block.bytes().is_empty());
-            self.unsent.more |= waits && self.feed.may_hold_more();
+            let waiting = self.course.unsent();
+            self.unsent.messages += waiting.messages;
+            self.unsent.more |= waiting.more;
         }
+        self.course.retract(self.link.outbox.added());
     }
 
     /// Finds out whether stdin held more when the peer closed. What is there comes at once; an open
     /// and silent stdin has nothing that could be sent, but the job of `send` is not done before
     /// its end.
     pub(super) async fn look_for_more_input(&mut self) {
-        let typed = self.settings.rules.input == Input::Typed;
-        if self.unsent.more || typed || !self.feed.may_hold_more() {
+        let typed = self.course.input == Input::Typed;
+        // What is behind a greeting that comes again stays where it is.
+        let comes_again = self.course.custody.is_some() && self.course.greets();
+        if self.unsent.more || typed || comes_again || !self.course.feed.may_hold_more() {
             // Whoever types may type on for ever.
             return;
         }
-        while let Some(reader) = &mut self.reader {
+        while let Some(reader) = &mut self.course.reader {
             match tokio::time::timeout(AT_ONCE, reader.next()).await {
-                Ok(Some(Ok(block))) if block.bytes().is_empty() => {}
-                Ok(Some(_)) => self.unsent.more = true,
+                Ok(Some(Ok(block))) => {
+                    self.unsent.more |= !block.bytes().is_empty();
+                    self.course.keep(block);
+                }
+                Ok(Some(Err(error))) => {
+                    self.unsent.more = true;
+                    self.course.broken = Some(unreadable(error));
+                }
                 Ok(None) => return,
                 Err(_) => {
-                    self.unsent.more = self.settings.rules.input == Input::MustBeSent;
+                    self.unsent.more = self.course.input == Input::MustBeSent;
                     return;
                 }
             }
@@ -212,18 +258,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             Some(Closure::ByUs { answer, .. }) => matches!(answer, Answer::Broken(_)),
             _ => false,
         };
-        let link = &mut self.link;
-        let parting = async {
-            while !link.outbox.is_empty() && !link.write_failed() {
-                link.moved(false).await;
-            }
-            link.shut_down().await;
-            while broken && let Some(Read::Bytes) = link.moved(true).await.read {
-                link.inbox.discard();
-            }
-        };
         tokio::select! {
-            _ = tokio::time::timeout(PARTING, parting) => {}
+            _ = tokio::time::timeout(PARTING, self.link.part(broken)) => {}
             interrupt = interrupts.next() => self.interrupted_at_last(interrupt),
         }
     }
@@ -232,15 +268,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     pub(super) async fn end_trace(&mut self, interrupts: &mut Interrupts) {
         let Some(trace) = self.link.trace() else { return };
         trace.finish();
-        let deadline = interrupts.deadline();
-        let too_late = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
-            () = too_late => {}
+            () = until(interrupts.deadline()) => {}
             drained = trace.drain() => if let Err(failure) = drained {
                 self.failure.get_or_insert(failure);
             },

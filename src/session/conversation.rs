@@ -10,11 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::ROUND;
 use super::closing::PARTING;
 use super::link::{Link, Read};
+use super::spoken::Spoken;
 use crate::exit::{Answer, Closure};
-use crate::wire::{Close, Deflate, Event, Kind, Role, WAITS, opcode};
-
-/// Bytes of a fragment, for messages too large for one frame.
-const FRAGMENT: usize = 64 * 1024;
+use crate::output::encode::Piece;
+use crate::wire::{Close, Deflate, Event, Kind, Role, opcode};
 
 /// One open WebSocket, seen as whole messages.
 #[derive(Debug)]
@@ -34,8 +33,8 @@ pub struct Conversation<S> {
 /// What is to be said.
 #[derive(Debug)]
 enum Saying {
-    /// A message, of which so many bytes are said.
-    Message(Kind, Bytes, usize),
+    /// A message.
+    Message(Spoken),
     /// A control frame.
     Control(u8, Vec<u8>),
 }
@@ -77,7 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// nothing is sent.
     pub fn say(&mut self, kind: Kind, payload: Bytes) {
         self.unsaid_bytes += payload.len();
-        self.queue(Saying::Message(kind, payload, 0));
+        self.queue(Saying::Message(Spoken::new(kind, payload)));
     }
 
     /// Sends a Ping.
@@ -150,14 +149,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         {
             match saying {
                 Saying::Control(opcode, payload) => self.link.outbox.control(*opcode, payload),
-                Saying::Message(kind, payload, said) => {
-                    let most = if payload.len() as u64 > WAITS { FRAGMENT } else { payload.len() };
-                    let (first, rest) = (*said == 0, payload.len() - *said);
-                    let piece = &payload[*said..*said + rest.min(most)];
-                    self.link.outbox.data(*kind, piece, first, piece.len() == rest);
-                    *said += piece.len();
-                    self.unsaid_bytes -= piece.len();
-                    if piece.len() < rest {
+                Saying::Message(spoken) => {
+                    let Piece { kind, payload, first, last } = spoken.next();
+                    self.link.outbox.data(kind, payload, first, last);
+                    self.unsaid_bytes -= payload.len();
+                    if !last {
                         continue;
                     }
                 }
@@ -233,17 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// Lets the last bytes leave, at most for a second, and ends the connection.
     pub async fn part(mut self) {
         let broken = matches!(self.closure, Some(Closure::Violated(_)));
-        let parting = async {
-            while !self.link.outbox.is_empty() && !self.link.write_failed() {
-                self.link.moved(false).await;
-            }
-            self.link.shut_down().await;
-            // Closing with unread bytes would reset the connection before our Close is read.
-            while broken && let Some(Read::Bytes) = self.link.moved(true).await.read {
-                self.link.inbox.discard();
-            }
-        };
-        let _ = tokio::time::timeout(PARTING, parting).await;
+        let _ = tokio::time::timeout(PARTING, self.link.part(broken)).await;
     }
 }
 

@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 
 use crate::wire::Deflater;
 
+/// Frames for which memory is kept when all are written.
+const KEPT: usize = 4 << 10;
+
 /// What makes messages shorter.
 #[derive(Debug)]
 pub struct Deflation {
@@ -42,10 +45,19 @@ impl Deflation {
         self.queued.push_back((end, length as u64));
     }
 
+    /// Bytes that are taken by what is known of frames that are not written: more than by the frames, if those
+    /// are short.
+    pub fn bytes(&self) -> usize {
+        self.queued.len() * size_of::<(u64, u64)>()
+    }
+
     /// The frames up to `end` are written.
     pub fn is_written(&mut self, end: u64) {
         while self.queued.front().is_some_and(|(frame, _)| *frame <= end) {
             self.queued.pop_front();
+        }
+        if self.queued.is_empty() {
+            self.queued.shrink_to(KEPT);
         }
     }
 

@@ -7,20 +7,33 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::spare::{Held, Spare};
 use crate::policy::posts::{Place, Posts};
 use crate::wire::Kind;
 
+/// Bytes of messages that are coming, or wait for room in the log, of all connections together: four of the
+/// largest.
+const COMING: usize = 256 << 20;
+
 /// The meeting place.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Hub(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     posts: Mutex<Posts>,
     /// Changes when there is a message more.
     posted: watch::Sender<()>,
     /// Changes when the log is no longer full.
     room: watch::Sender<()>,
+    /// What there is for messages that are coming.
+    spare: Spare,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Hub::with(Spare::new(COMING))
+    }
 }
 
 /// One connection there, until it is dropped.
@@ -33,10 +46,21 @@ pub struct Member {
 }
 
 impl Hub {
+    /// One with so much for messages that are coming.
+    pub(super) fn with(spare: Spare) -> Hub {
+        let (posted, room) = Default::default();
+        Hub(Arc::new(Shared { posts: Mutex::default(), posted, room, spare }))
+    }
+
     /// Takes part from now on.
     pub fn join(&self) -> Member {
         let (posted, room) = (self.0.posted.subscribe(), self.0.room.subscribe());
         Member { place: Some(self.posts().join()), hub: self.clone(), posted, room }
+    }
+
+    /// What a connection has of the memory for messages that are coming: nothing yet.
+    pub fn share(&self) -> Held {
+        Held::none(&self.0.spare)
     }
 
     fn posts(&self) -> MutexGuard<'_, Posts> {

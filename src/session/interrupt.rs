@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::until;
+use crate::signals::{Awaited, is_ignored};
 
 /// How long a run may take to end after a signal.
 pub const AFTER_SIGNAL: Duration = Duration::from_secs(1);
@@ -25,8 +27,8 @@ pub enum Interrupt {
 /// Listens for them.
 #[derive(Debug)]
 pub struct Interrupts {
-    int: Signal,
-    term: Signal,
+    int: Awaited,
+    term: Awaited,
     /// Set in the moment of a signal, before anybody is woken.
     signalled: Arc<AtomicBool>,
     limit: Option<Duration>,
@@ -37,22 +39,43 @@ pub struct Interrupts {
 }
 
 impl Interrupts {
-    /// Takes the signals over; `max_time` counts from `start`.
+    /// Takes the signals over that are not ignored; `max_time` counts from `start`.
     ///
     /// # Errors
     /// The signals cannot be had.
     pub fn new(start: Instant, max_time: Option<Duration>) -> io::Result<Self> {
+        Interrupts::by([SIGINT, SIGTERM], start, max_time)
+    }
+
+    /// The same with signals that stand for these two.
+    pub(super) fn by(
+        signals: [i32; 2],
+        start: Instant,
+        max_time: Option<Duration>,
+    ) -> io::Result<Self> {
         let signalled = Arc::new(AtomicBool::new(false));
         // Before the others are told: it is taken back when they have been.
-        for number in [SIGINT, SIGTERM] {
+        for number in signals.into_iter().filter(|number| !is_ignored(*number)) {
             signal_hook::flag::register(number, Arc::clone(&signalled))?;
         }
-        let int = signal(SignalKind::interrupt())?;
-        let term = signal(SignalKind::terminate())?;
+        let [int, term] = signals.map(Awaited::new);
+        let (int, term) = (int?, term?);
         let mut interrupts =
             Interrupts { int, term, signalled, limit: max_time, max_time: None, deadline: None };
         interrupts.limit_from(Some(start));
         Ok(interrupts)
+    }
+
+    /// Hears Ctrl-C in any case: it is typed where the terminal makes no signal of it.
+    ///
+    /// # Errors
+    /// The signal cannot be had.
+    pub fn hear_typed(&mut self) -> io::Result<()> {
+        if is_ignored(SIGINT) {
+            signal_hook::flag::register(SIGINT, Arc::clone(&self.signalled))?;
+            self.int = Awaited::in_any_case(SIGINT)?;
+        }
+        Ok(())
     }
 
     /// Lets the time limit count from `start`, or not at all.
@@ -92,17 +115,12 @@ impl Interrupts {
     async fn wait(&mut self) -> Interrupt {
         let max_time = self.max_time;
         let limit = async {
-            match max_time {
-                Some((at, limit)) => {
-                    tokio::time::sleep_until(at.into()).await;
-                    limit
-                }
-                None => std::future::pending().await,
-            }
+            until(max_time.map(|(at, _)| at)).await;
+            max_time.map_or(Duration::ZERO, |(_, limit)| limit)
         };
         tokio::select! {
-            _ = self.int.recv() => Interrupt::Signal(SIGINT),
-            _ = self.term.recv() => Interrupt::Signal(SIGTERM),
+            () = self.int.next() => Interrupt::Signal(SIGINT),
+            () = self.term.next() => Interrupt::Signal(SIGTERM),
             limit = limit => {
                 self.max_time = None;
                 Interrupt::MaxTime(limit)

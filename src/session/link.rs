@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -39,6 +40,10 @@ pub struct Link<S> {
     write_failed: bool,
     /// Whether the stream may keep what was written: TLS does.
     unflushed: bool,
+    /// Whether it has refused bytes since it last took some.
+    refused: bool,
+    /// Where in the outgoing bytes a frame ends of which it matters when it has left.
+    marked: Option<u64>,
     /// What looks at the bytes that pass.
     trace: Option<Box<Trace>>,
 }
@@ -117,6 +122,12 @@ impl Inbox {
         self.inflation.as_ref().is_some_and(Inflation::is_waiting)
     }
 
+    /// Where in the received bytes the frame begins that is on its way, or is to be decoded next.
+    pub fn frame_start(&self) -> u64 {
+        let undecoded = (self.end - self.start) as u64;
+        self.received - undecoded - self.decoder.within_frame()
+    }
+
     /// The kind of the next message: see [`Decoder::message_kind`].
     pub fn message_kind(&self) -> Option<Kind> {
         if self.has_more() {
@@ -183,8 +194,12 @@ impl Inbox {
 /// What a poll of the link brought.
 #[derive(Debug, Default)]
 pub struct Moved {
-    /// Whether bytes were written, or writing has just failed.
+    /// Whether bytes were written or the marked frame has left, or writing has just failed.
     pub wrote: bool,
+    /// Whether the stream has taken bytes after it had refused some.
+    pub took_again: bool,
+    /// Where in the outgoing bytes the marked frame ends, if it has left.
+    pub marked_left: Option<u64>,
     /// What reading brought.
     pub read: Option<Read>,
     /// Why nobody looks at the bytes that pass any more.
@@ -240,6 +255,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             read_ended: false,
             write_failed: false,
             unflushed: false,
+            refused: false,
+            marked: None,
             trace: None,
         }
     }
@@ -258,20 +275,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.trace.as_deref_mut()
     }
 
+    /// Gives back what looks at the frames.
+    pub fn untraced(&mut self) -> Option<Box<Trace>> {
+        self.trace.take()
+    }
+
     /// Whether writing has failed. What was received before can still be read.
     pub fn write_failed(&self) -> bool {
         self.write_failed
     }
 
-    /// Moves bytes: out, whatever waits; in, if `want_read`. Ready when anything moved.
+    /// Whether nobody who looks at the bytes keeps them from moving.
+    pub fn may_move(&self) -> bool {
+        self.trace.as_ref().is_none_or(|trace| trace.has_room())
+    }
+
+    /// Moves bytes: out, whatever waits; in, if `want_read`. Ready when anything moved, or may move again.
     pub async fn moved(&mut self, want_read: bool) -> Moved {
-        if let Some(trace) = &mut self.trace
-            && let Err(failure) = trace.room().await
-        {
-            self.trace = None;
-            return Moved { trace_failed: Some(failure), ..Moved::default() };
+        if let Some(trace) = self.trace.as_mut().filter(|trace| !trace.has_room()) {
+            let trace_failed = trace.room().await.err();
+            if trace_failed.is_some() {
+                self.trace = None;
+            }
+            return Moved { trace_failed, ..Moved::default() };
         }
         poll_fn(|cx| self.poll_move(cx, want_read)).await
+    }
+
+    /// The frame that was added last is one of which it matters when it has left.
+    pub fn mark(&mut self) {
+        self.marked = Some(self.outbox.added());
     }
 
     /// Writes what goes out at once, and does not wait for the rest.
@@ -281,8 +314,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         moved
     }
 
+    /// Writes what is left, ends the connection, and, if the peer may still be sending, reads on to its end:
+    /// closing with unread bytes would reset the connection before our Close is read.
+    pub async fn part(&mut self, drains: bool) {
+        while !self.outbox.is_empty() && !self.write_failed() {
+            self.moved(false).await;
+        }
+        self.shut_down().await;
+        while drains && !self.read_ended {
+            self.moved(true).await;
+            self.inbox.discard();
+        }
+    }
+
     /// Says that nothing more will be written.
-    pub async fn shut_down(&mut self) {
+    async fn shut_down(&mut self) {
         // The connection may be gone already, which is what is wanted.
         let _ = poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await;
     }
@@ -298,10 +344,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     fn poll_write(&mut self, cx: &mut Context, moved: &mut Moved) {
         while !self.write_failed && !self.outbox.is_empty() {
+            if self.mark_is_written() && self.poll_flush(cx, moved).is_pending() {
+                return;
+            }
             let pending = self.outbox.pending();
             let pending = &pending[..pending.len().min(self.at_a_time())];
             match Pin::new(&mut self.stream).poll_write(cx, pending) {
-                Poll::Pending => return,
+                Poll::Pending => {
+                    self.refused = true;
+                    return;
+                }
                 Poll::Ready(Ok(written)) if written > 0 => {
                     if let Some(trace) = &mut self.trace {
                         trace.passed(Side::Us, &self.outbox.pending()[..written]);
@@ -309,6 +361,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                     self.outbox.advance(written);
                     self.unflushed = true;
                     moved.wrote = true;
+                    moved.took_again |= mem::take(&mut self.refused);
                     if self.trace.is_some() && !self.outbox.is_empty() {
                         // What is told of it may need room first.
                         return;
@@ -322,15 +375,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             }
         }
         if self.unflushed && !self.write_failed {
-            match Pin::new(&mut self.stream).poll_flush(cx) {
-                Poll::Pending => {}
-                Poll::Ready(Ok(())) => self.unflushed = false,
-                Poll::Ready(Err(_)) => {
-                    self.write_failed = true;
+            let _ = self.poll_flush(cx, moved);
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context, moved: &mut Moved) -> Poll<()> {
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Pending => {
+                self.refused = true;
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(())) => {
+                self.unflushed = false;
+                moved.took_again |= mem::take(&mut self.refused);
+                if self.mark_is_written() {
+                    moved.marked_left = self.marked.take();
                     moved.wrote = true;
                 }
             }
+            Poll::Ready(Err(_)) => {
+                self.write_failed = true;
+                moved.wrote = true;
+            }
         }
+        Poll::Ready(())
+    }
+
+    /// Whether the marked frame is with the stream, which may keep it until more comes.
+    fn mark_is_written(&self) -> bool {
+        self.marked.is_some_and(|end| end <= self.outbox.written())
     }
 
     /// Bytes that are moved at a time.

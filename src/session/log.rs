@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 
 use crate::failure::Failure;
 use crate::output::Destination;
-use crate::output::writer::Writer;
+use crate::output::writer::{Left, Writer};
 
 /// Writes records to a file.
 #[derive(Debug)]
@@ -118,6 +118,19 @@ impl Log {
                 drained.map_err(|error| self.fail(error))
             }
             Way::File { .. } | Way::Nowhere => Ok(()),
+        }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is not written.
+    pub fn left(&self) -> Left {
+        match &self.way {
+            Way::Slow(writer) => writer.left(),
+            Way::File { .. } | Way::Nowhere => Left::default(),
         }
     }
 

@@ -4,9 +4,13 @@
 mod account;
 mod answers;
 mod by_hand;
+mod clock;
 mod closing;
 mod conversation;
+mod course;
+mod custody;
 mod deflation;
+mod gap;
 mod gathering;
 mod hub;
 mod inflation;
@@ -18,12 +22,16 @@ mod outbox;
 mod output;
 mod paced;
 mod private;
+mod pulse;
 mod receiving;
 mod recording;
 mod scribe;
 mod sending;
 mod serving;
+#[cfg(test)]
+mod simulated;
 mod spare;
+mod spoken;
 mod stats;
 mod trace;
 
@@ -35,12 +43,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
-pub use account::Account;
+pub use account::{Account, Burden};
 pub use answers::{Answers, Conduct, Farewell, Leave, Manner};
 pub use conversation::{Conversation, Heard};
+pub use course::{Course, unreadable};
+pub use gap::Gap;
 pub use hub::Hub;
 pub use interrupt::{Interrupt, Interrupts};
 pub use kept::{Kept, Snapshot};
@@ -56,21 +65,17 @@ pub use trace::{Shown, Trace};
 
 use crate::exit::{Answer, Closure, Outcome, Unsent};
 use crate::failure::{Failure, TimeLimit};
-use crate::input::Feed;
 use crate::input::reader::{Block, ReadError, Reader};
 use crate::policy::countdown::Countdown;
-use crate::policy::ending::{Ending, Over, Rules};
-use crate::policy::keepalive::{Action, Keepalive};
-use crate::policy::pace::Pacing;
+use crate::policy::ending::Over;
+use crate::policy::keepalive::Keepalive;
 use crate::policy::pings::Pings;
-use crate::record::{self, Record, Side};
-use crate::wire::{Close, Deflate, Role, opcode};
+use crate::wire::{Close, Deflate, Role};
 use by_hand::ByHand;
 use closing::{Closing, PARTING};
 use interrupt::AFTER_SIGNAL;
 use link::{Link, Moved, Read};
 use output::Receiver;
-use paced::Paced;
 
 /// The largest message where it must be held whole and no limit is given: 64 MiB.
 pub const MAX_HELD: u64 = 64 << 20;
@@ -84,8 +89,6 @@ const ROUND: u64 = 256 << 10;
 /// The choices for one session.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// When it ends.
-    pub rules: Rules,
     /// What we close with.
     pub close: Close,
     /// How long the peer's Close is waited for; without limit when not given.
@@ -94,8 +97,6 @@ pub struct Settings {
     pub keepalive: Option<(Duration, Duration)>,
     /// The largest message that is taken, in bytes, if it was given by hand.
     pub max_message: Option<u64>,
-    /// How fast messages are sent, if that was asked for.
-    pub pacing: Option<Pacing>,
     /// How messages are compressed, if they may be.
     pub deflate: Option<Deflate>,
 }
@@ -106,25 +107,17 @@ pub struct Session<'a, S> {
     link: Link<S>,
     output: &'a mut Output,
     receiver: Receiver,
-    feed: Feed,
-    reader: Option<Reader>,
-    /// Input that was read and has not been taken.
-    block: Option<Block>,
-    /// Input that was taken and waits for its turn.
-    paced: Option<Box<Paced>>,
-    ending: Ending,
+    course: &'a mut Course,
     keepalive: Option<Keepalive>,
-    /// Where in the outgoing bytes our last Ping ends, until it has left.
-    ping_end: Option<u64>,
     by_hand: ByHand,
     /// The Pings that were asked for.
     pings: Pings,
-    /// Who wants to know of their answers, and of Pongs that nobody asked for.
-    round_trips: Option<mpsc::UnboundedSender<RoundTrip>>,
     /// The payload of the latest Ping that could not be answered yet (RFC 6455 section 5.5.3).
     unanswered_ping: Option<Vec<u8>>,
     settings: Settings,
     stats: Rc<Stats>,
+    /// Bytes of earlier connections, received and sent.
+    wire_before: (u64, u64),
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
     /// Whether the output holds our reading up.
     held: bool,
@@ -146,18 +139,12 @@ pub struct Session<'a, S> {
 /// What a session talks to besides its stream.
 #[derive(Debug)]
 pub struct Ends<'a> {
-    /// Everything that is to be sent.
-    pub feed: Feed,
-    /// Where its bytes come from.
-    pub reader: Option<Reader>,
+    /// What is sent, and when it is over; it may have begun on another connection.
+    pub course: &'a mut Course,
     /// Where messages go.
     pub output: &'a mut Output,
     /// What is counted.
     pub stats: Rc<Stats>,
-    /// What looks at the frames.
-    pub trace: Option<Box<Trace>>,
-    /// Who wants to know of Pongs that are not keepalive's.
-    pub round_trips: Option<mpsc::UnboundedSender<RoundTrip>>,
 }
 
 /// A Pong that is not one of keepalive's.
@@ -172,36 +159,28 @@ pub struct RoundTrip {
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     /// A session over a connection that has just been opened; `early` came with the answer.
     pub fn new(stream: S, early: &Bytes, ends: Ends<'a>, settings: Settings) -> Self {
-        let now = Instant::now();
-        let needs_whole = ends.output.needs_whole_messages() || settings.rules.need_payload();
+        let now = clock::now();
+        let needs_whole = ends.output.needs_whole_messages() || ends.course.needs_whole;
         let max_message = settings.max_message.or(if needs_whole { Some(MAX_HELD) } else { None });
         let max_message = max_message.filter(|limit| *limit > 0);
         let keepalive = settings
             .keepalive
             .map(|(interval, timeout)| Keepalive::new(interval, timeout, rand::random(), now));
-        // What is told of tiny messages is a hundred times as long as they are: where it has to wait, so
-        // do they.
-        let one_by_one = ends.output.is_recorded_slowly().then_some(Pacing::Delay(Duration::ZERO));
-        let pacing = settings.pacing.or(one_by_one);
+        let trace = ends.course.trace.take();
         ends.stats.compresses.set(settings.deflate.is_some());
         ends.stats.open(now);
         Session {
             link: Link::new(stream, early, Role::Client, max_message, settings.deflate.as_ref())
-                .traced_by(ends.trace),
+                .traced_by(trace),
             receiver: Receiver::new(needs_whole, Rc::clone(&ends.stats)),
             output: ends.output,
-            feed: ends.feed,
-            reader: ends.reader,
-            block: None,
-            paced: pacing.map(|pacing| Box::new(Paced::new(pacing))),
-            ending: Ending::new(settings.rules.clone(), now),
+            course: ends.course,
             keepalive,
-            ping_end: None,
             by_hand: ByHand::default(),
             pings: Pings::default(),
-            round_trips: ends.round_trips,
             unanswered_ping: None,
             settings,
+            wire_before: (ends.stats.wire_in.get(), ends.stats.wire_out.get()),
             stats: ends.stats,
             timer: None,
             held: false,
@@ -233,6 +212,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 self.interrupted(interrupt);
             }
             self.keep_time();
+            self.judge_silence().await;
             self.output.flush();
             if self.closure.is_none() {
                 let mut polls = 0;
@@ -251,23 +231,29 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 }
             }
         }
-        self.stats.end(Instant::now());
+        self.stats.end(clock::now());
         self.output.break_off();
         self.part(interrupts).await;
         self.unsent.queued += self.link.outbox.unsent();
         self.end_trace(interrupts).await;
+        self.course.trace = self.link.untraced();
         self.count_wire();
+        if let Some(custody) = &mut self.course.custody {
+            custody.written(self.link.outbox.written(), self.stats.messages_in.get());
+        }
         if matches!(self.closure, Some(Closure::ByPeer(_))) {
             self.look_for_more_input().await;
         }
+        self.hold_or_resume(true);
         Outcome {
             closure: self.closure.unwrap_or(Closure::Lost(String::new())),
             failure: self.failure,
             signal: self.signal,
-            condition_met: self.ending.is_done(),
-            unmet: self.ending.unmet(),
-            explanation: self.ending.explanation(),
+            condition_met: self.course.ending.is_done(),
+            unmet: self.course.ending.unmet(),
+            explanation: self.course.ending.explanation(),
             unsent: self.unsent,
+            losses: self.course.losses(),
             cut: self.receiver.is_streaming(),
             since_frame: self.since_frame,
         }
@@ -275,17 +261,19 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
 
     async fn wait(&mut self, interrupts: &mut Interrupts) {
         let is_recorded = self.output.is_recorded();
-        let may_read = !self.undecoded && self.may_print();
+        let may_read = self.may_read();
         let has_more = may_read && self.link.inbox.has_more();
         let want_read = may_read && !has_more;
         self.hold_or_resume(may_read);
         self.listen_for_pongs(want_read);
-        self.stats.listen(want_read, Instant::now);
+        self.stats.listen(want_read, clock::now);
         self.set_timer();
         let is_open = self.closing.is_none();
-        let want_block = self.block.is_none() && is_open && self.nothing_waits();
+        self.output.writer.heed_reader(self.course.only_listens() && is_open);
+        let want_block = self.course.block.is_none() && is_open && self.course.nothing_waits();
         let has_room = is_recorded && self.link.outbox.has_room();
-        let more_to_send = self.block.is_some() && is_open && has_room;
+        let has_more_input = self.course.block.is_some() || self.course.holds();
+        let more_to_send = has_more_input && is_open && has_room;
         tokio::select! {
             interrupt = interrupts.next() => self.interrupted(interrupt),
             moved = self.link.moved(want_read), if is_recorded => self.moved(moved),
@@ -299,7 +287,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                     self.output_failed(error);
                 }
             }
-            block = next_block(&mut self.reader), if want_block => self.take_block(block),
+            block = next_block(&mut self.course.reader), if want_block => self.take_block(block),
             () = elapsed(&mut self.timer) => {}
             () = ready(()), if more_to_send || has_more => {}
         }
@@ -310,7 +298,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         let is_open = closing.is_none();
         let deadlines = [
             closing.and_then(|closing| closing.patience.deadline()),
-            self.ending.deadline().filter(|_| is_open),
+            self.course.ending.deadline().filter(|_| is_open),
             self.keepalive.as_ref().filter(|_| is_open).and_then(Keepalive::deadline),
             self.give_up.as_ref().and_then(Countdown::deadline),
             self.turn().filter(|_| is_open),
@@ -334,31 +322,22 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             return;
         }
         self.held = !reading;
-        let now = Instant::now();
+        let now = clock::now();
         let closing = self.closing.as_mut().map(|closing| &mut closing.patience);
         let countdowns = [closing, self.give_up.as_mut()].into_iter().flatten();
         if reading {
-            self.ending.resume(now);
+            self.course.ending.resume(now);
             countdowns.for_each(|countdown| countdown.resume(now));
         } else {
-            self.ending.hold();
+            self.course.ending.hold();
             countdowns.for_each(|countdown| countdown.hold(now));
         }
     }
 
-    /// A Pong takes no longer than the peer does: not while our output keeps us from reading, or what we
-    /// have read is still to be inflated.
-    fn listen_for_pongs(&mut self, reading: bool) {
-        match &mut self.keepalive {
-            None => {}
-            Some(keepalive) if reading => keepalive.resume(Instant::now()),
-            Some(keepalive) => keepalive.hold(Instant::now()),
-        }
-    }
-
     fn count_wire(&self) {
-        self.stats.wire_in.set(self.link.inbox.received);
-        self.stats.wire_out.set(self.link.outbox.written());
+        let (received, sent) = self.wire_before;
+        self.stats.wire_in.set(received + self.link.inbox.received);
+        self.stats.wire_out.set(sent + self.link.outbox.written());
     }
 
     fn moved(&mut self, moved: Moved) {
@@ -368,6 +347,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             return self.abort(self.settings.close.clone());
         }
         if moved.wrote {
+            self.feel_writing(&moved);
             self.wrote();
         }
         if self.link.write_failed() && (self.give_up.is_none() || moved.read.is_some()) {
@@ -376,8 +356,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         match moved.read {
             None => {}
             Some(Read::Bytes) => {
-                self.stats.heard(Instant::now());
+                self.stats.heard(clock::now());
                 self.read_events(false);
+                self.feel_reading();
             }
             Some(Read::End) => self.lost("the peer ended it".into()),
             Some(Read::Failed(error)) => self.lost(crate::failure::root_cause(&error)),
@@ -385,28 +366,28 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     }
 
     fn keep_time(&mut self) {
-        let now = Instant::now();
+        let now = clock::now();
         let has_more = self.link.inbox.has_more();
         if !has_more && self.give_up.as_ref().is_some_and(|give_up| give_up.is_over(now)) {
             return self.lost("it cannot be written to".into());
         }
         if self.closing.is_some() {
             if self.close_is_unanswered(now) {
-                let hurried = self.signal.is_some();
-                self.stop_awaiting(if hurried { Answer::NotAwaited } else { Answer::Nothing });
+                self.give_up_closing();
             }
             return;
         }
-        if (self.undecoded || has_more) && self.ending.deadline().is_some_and(|at| at <= now) {
+        if (self.undecoded || has_more) && self.course.ending.deadline().is_some_and(|at| at <= now)
+        {
             // What was received before the time was over is printed, unless it becomes too much.
             self.read_events(true);
             if self.closing.is_some() || self.closure.is_some() {
                 return;
             }
         }
-        match self.ending.over(now) {
+        match self.course.ending.over(now) {
             // The messages of the command line are sent, whatever has been received.
-            Some(Over::Met) if self.feed.has_given_messages() => {}
+            Some(Over::Met) if self.course.feed.has_given_messages() => {}
             Some(Over::Met | Over::Lingered) => {
                 return self.begin_close(self.settings.close.clone());
             }
@@ -416,19 +397,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             }
             None => {}
         }
-        match self.keepalive.as_mut().and_then(|keepalive| keepalive.on_time(now)) {
-            None => {}
-            Some(Action::Ping(payload)) => {
-                let base64 = record::base64(&payload);
-                self.output.sent(|| Record::Ping { from: Side::Us, base64 });
-                self.link.outbox.control(opcode::PING, &payload);
-                self.ping_end = Some(self.link.outbox.added());
-            }
-            Some(Action::PeerIsSilent(timeout)) => {
-                self.failure = Some(Failure::PeerSilent(timeout));
-                self.abort(Close::new(1011, "ping timeout"));
-            }
-        }
+        self.ping(now);
     }
 
     fn interrupted(&mut self, interrupt: Interrupt) {
@@ -449,7 +418,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 }
                 self.begin_close(Close::new(1001, ""));
                 if let Some(closing) = &mut self.closing {
-                    closing.patience = Countdown::start(Some(AFTER_SIGNAL), Instant::now());
+                    closing.patience = Countdown::start(Some(AFTER_SIGNAL), clock::now());
                     closing.counting = true;
                 }
             }
@@ -470,7 +439,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
 
 async fn next_block(reader: &mut Option<Reader>) -> Option<Result<Block, ReadError>> {
     match reader {
-        Some(reader) => reader.next().await,
+        Some(reader) if !reader.is_done() => reader.next().await,
+        _ => pending().await,
+    }
+}
+
+/// Waits until a time; without one, for ever.
+pub async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
         None => pending().await,
     }
 }

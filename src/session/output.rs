@@ -12,7 +12,7 @@ use super::stats::Stats;
 use crate::failure::Failure;
 use crate::input::HOLD;
 use crate::output::encode::Piece;
-use crate::output::writer::Writer;
+use crate::output::writer::{Left, Writer};
 use crate::output::{Destination, Encoder, Encoding};
 use crate::policy::ending::Ending;
 use crate::record::{Open, Record, Side};
@@ -81,6 +81,13 @@ impl Output {
         }
     }
 
+    /// What is not written, and where: in the recording, or in the output itself.
+    pub fn left(&self) -> Vec<(&str, Left)> {
+        let log = self.recording.as_ref().and_then(|recording| recording.log.as_ref());
+        let recorded = log.map(|log| (log.name(), log.left()));
+        recorded.into_iter().chain([(self.name.as_str(), self.writer.left())]).collect()
+    }
+
     /// Forgets what was to be shown and could not be recorded.
     pub fn take_back_unrecorded(&mut self) {
         if let Some(from) = self.unrecorded.take() {
@@ -104,10 +111,10 @@ impl Output {
 
     /// What an error of the writer means.
     pub fn failure(&self, error: io::Error) -> Failure {
-        if error.kind() == io::ErrorKind::BrokenPipe && self.name == STDOUT {
-            return Failure::BrokenPipe;
+        match self.name.as_str() {
+            STDOUT => Failure::of_stdout(error),
+            name => Failure::Output { name: name.to_owned(), error },
         }
-        Failure::Output { name: self.name.clone(), error }
     }
 
     /// Whether messages must be whole before they can be written.
@@ -171,6 +178,33 @@ impl Output {
             && inbox
                 .message_kind()
                 .is_some_and(|kind| self.verbatim(kind).is_some() && inbox.is_large(kind))
+    }
+
+    /// Waits until everything is recorded and written.
+    ///
+    /// # Errors
+    /// It cannot be.
+    pub async fn drain(&mut self) -> Result<(), Failure> {
+        if let Err(failure) = self.end_recording().await {
+            self.take_back_unrecorded();
+            return Err(failure);
+        }
+        self.writer.drain().await.map_err(|error| self.failure(error))
+    }
+
+    /// Waits until it is known that nobody will read what is printed next.
+    pub async fn deserted(&mut self) -> Failure {
+        self.writer.heed_reader(true);
+        loop {
+            if let Err(error) = self.writer.written().await {
+                return self.failure(error);
+            }
+        }
+    }
+
+    /// Keeps what comes next apart from a message that was broken off.
+    pub fn separate(&mut self) {
+        self.encoder.separate(&mut self.writer.buffer);
     }
 
     /// Makes an end of a message that will not go on: of what was not to be written in part,

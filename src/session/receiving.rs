@@ -1,11 +1,9 @@
 //! Bytes in: what was received becomes output, as far as that has room, and answers.
 
-use std::time::Instant;
-
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::sending::pong;
-use super::{ROUND, RoundTrip, Session, Stats};
+use super::{ROUND, RoundTrip, Session, Stats, clock};
 use crate::output::encode::Piece;
 use crate::record::{self, Record, Side};
 use crate::wire::{Event, opcode};
@@ -19,14 +17,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         self.output.is_recorded() && (self.is_mute() || !self.output.writer.is_full())
     }
 
+    /// Whether more may be received, once what is here is inflated.
+    pub(super) fn may_read(&self) -> bool {
+        !self.undecoded && self.may_print()
+    }
+
     /// Whether what arrives is not printed.
     pub(super) fn is_mute(&self) -> bool {
-        self.muted || self.ending.is_met()
+        self.muted || self.course.ending.is_met()
     }
 
     /// Takes what was received, as far as the output has room for it, or at any rate.
     pub(super) fn read_events(&mut self, at_any_rate: bool) {
-        let now = Instant::now();
+        let now = clock::now();
         let begun = self.link.inbox.work();
         self.link.inbox.allow(if at_any_rate { LAST_ROUND } else { ROUND });
         loop {
@@ -37,8 +40,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 return;
             }
             if !self.is_mute() {
-                let Session { receiver, link, ending, output, .. } = self;
-                receiver.batch(&mut link.inbox, ending, output, now);
+                let Session { receiver, link, course, output, .. } = self;
+                receiver.batch(&mut link.inbox, &mut course.ending, output, now);
             }
             let mute = self.is_mute();
             let (event, bytes) = match self.link.inbox.event() {
@@ -47,7 +50,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                     // A beginning that waits for its rest, or that has become nothing yet.
                     let inbox = &self.link.inbox;
                     if !mute && (inbox.message_kind().is_some() || inbox.work() > begun) {
-                        self.ending.heard(now);
+                        self.course.ending.heard(now);
                     }
                     return;
                 }
@@ -62,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 }
                 Event::Data { kind, payload, first, last } => {
                     let piece = Piece { kind, payload: &bytes[payload], first, last };
-                    self.receiver.take(piece, &mut self.ending, self.output, now);
+                    self.receiver.take(piece, &mut self.course.ending, self.output, now);
                 }
                 Event::Ping(payload) => {
                     let payload = &bytes[payload];
@@ -81,6 +84,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 }
                 Event::Pong(payload) => {
                     let payload = &bytes[payload];
+                    if let Some(custody) = &mut self.course.custody {
+                        custody.answered(payload);
+                    }
                     let kept = self.keepalive.as_mut().and_then(|k| k.pong(payload, now));
                     let took = kept.or_else(|| self.pings.pong(payload, now));
                     if let Some(took) = took {
@@ -91,7 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                         let rtt_us = took.map(|took| took.as_micros() as u64);
                         self.output.record(&Record::Pong { from: Side::Peer, base64, rtt_us });
                     }
-                    if let (None, Some(tell)) = (kept, &self.round_trips) {
+                    if let (None, Some(tell)) = (kept, &self.course.round_trips) {
                         // Whoever wanted to know may be gone.
                         let _ = tell.send(RoundTrip { payload: payload.to_vec(), took });
                     }

@@ -77,13 +77,10 @@ impl Recording {
         if piece.first && piece.last && self.log.is_none() {
             return self.record(&Record::message(from, piece.kind, piece.payload), now);
         }
-        // It is taken out for the time in which the rest is needed besides.
-        let mut gathering = std::mem::replace(&mut self.gathering, Gathering::new(0));
-        gathering.take(from, piece, |record, by_length| {
-            self.by_length += u64::from(by_length && self.log.is_some());
-            self.record(record, now);
-        });
-        self.gathering = gathering;
+        if let Some(gathered) = self.gathering.take(from, piece) {
+            self.by_length += u64::from(gathered.is_by_length() && self.log.is_some());
+            self.record(&gathered.record(), now);
+        }
     }
 
     /// What is missing in the file.

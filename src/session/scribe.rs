@@ -10,10 +10,14 @@ use tokio::sync::Notify;
 use super::MAX_HELD;
 use super::gathering::Gathering;
 use super::log::Log;
+use super::spare::{Held, Spare};
 use crate::exit::Closure;
 use crate::failure::Failure;
 use crate::output::encode::{Piece, time};
 use crate::record::{Open, OpenTiming, Record, Side, base64};
+
+/// Bytes of messages that come in pieces, of all connections together: four of the largest.
+const COMING: usize = 256 << 20;
 
 /// The file of all connections.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub struct Chronicle {
     failed: Notify,
     /// Connections so far.
     count: Mutex<u64>,
+    /// What there is for messages that come in pieces.
+    spare: Spare,
 }
 
 /// Writes what passes on one connection.
@@ -46,7 +52,12 @@ pub struct Beginning<'a> {
 impl Chronicle {
     /// One that is written to a log, which is an ordinary file.
     pub fn new(log: Log) -> Chronicle {
-        Chronicle { file: Mutex::new(log), failed: Notify::new(), count: Mutex::new(0) }
+        Chronicle {
+            file: Mutex::new(log),
+            failed: Notify::new(),
+            count: Mutex::new(0),
+            spare: Spare::new(COMING),
+        }
     }
 
     /// Waits until it cannot be written, and says why.
@@ -65,7 +76,7 @@ impl Chronicle {
             *count += 1;
             *count
         });
-        let gathering = Gathering::new(MAX_HELD as usize);
+        let gathering = Gathering::sharing(MAX_HELD as usize, Held::none(&self.spare));
         let scribe = Scribe { chronicle: Arc::clone(self), conn: number.to_string(), gathering };
         scribe.write(&Record::Open(Open {
             url,
@@ -98,9 +109,9 @@ impl Scribe {
     /// A message has passed, or a piece of one; `from` is who sent it as the server sees it, as in the
     /// others.
     pub fn message(&mut self, from: Side, piece: Piece) {
-        let mut gathering = std::mem::replace(&mut self.gathering, Gathering::new(0));
-        gathering.take(from.other(), piece, |record, _| self.write(record));
-        self.gathering = gathering;
+        if let Some(gathered) = self.gathering.take(from.other(), piece) {
+            self.write(&gathered.record());
+        }
     }
 
     /// A Ping has come, and is answered.

@@ -5,8 +5,10 @@ use std::time::{Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::by_hand::ByHand;
+use super::course::unreadable;
+use super::custody::Custody;
 use super::paced::Paced;
-use super::{ROUND, Recording, Session, Stats, outbox};
+use super::{Course, ROUND, Recording, Session, Stats, clock, outbox};
 use crate::failure::Failure;
 use crate::input::reader::{Block, ReadError, Reader};
 use crate::input::{Feed, InputError, Outgoing};
@@ -21,24 +23,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         match block {
             Some(Ok(block)) => {
                 Stats::add(&self.stats.input, block.bytes().len() as u64);
-                self.block = Some(block);
+                self.course.block = Some(block);
             }
-            Some(Err(ReadError { source_name: name, error })) => {
-                self.input_failed(Failure::ReadInput { name, error });
-            }
-            None => self.reader = None,
+            Some(Err(error)) => self.input_failed(unreadable(error)),
+            None => {}
         }
     }
 
     /// Turns input into frames while there is room for them.
     pub(super) fn send_input(&mut self) {
-        if self.paced.is_some() {
+        if self.course.holds() {
+            self.send_held();
+        } else if self.course.paced.is_some() {
             self.send_paced();
         } else {
             self.send_blocks();
         }
-        if self.feed.is_done() && self.nothing_waits() && self.link.outbox.is_empty() {
-            self.ending.input_ended(Instant::now());
+        if self.link.outbox.is_empty() {
+            self.course.note_end();
+        }
+    }
+
+    /// Sends what an earlier connection has left behind.
+    #[inline(never)]
+    fn send_held(&mut self) {
+        let begun = self.link.outbox.added();
+        while self.link.outbox.added() - begun < ROUND && self.may_send() && self.course.holds() {
+            let mut held = std::mem::take(&mut self.course.held);
+            let (mut sender, ..) = self.sender();
+            let given = held.give(&mut sender);
+            let close = sender.close;
+            self.course.held = held;
+            self.obey(close, given.map(drop));
+        }
+        if let Some(failure) = self.course.take_broken() {
+            self.input_failed(failure);
         }
     }
 
@@ -49,14 +68,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         // our input.
         while self.link.outbox.added().saturating_sub(begun).max(taken) < ROUND
             && self.may_send()
-            && let Some(block) = self.block.take()
+            && let Some(block) = self.course.block.take()
         {
             let (mut sender, feed, _) = self.sender();
             let result = feed.push(block.bytes(), block.end, &mut sender);
             let close = sender.close;
             taken += block.bytes().len() as u64;
             let was_full = block.is_full();
-            if let Some(reader) = &mut self.reader {
+            if let Some(reader) = &mut self.course.reader {
                 reader.recycle(block);
             }
             self.obey(close, result);
@@ -65,7 +84,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 let moved = self.link.write_now();
                 self.moved(moved);
             }
-            if was_full && let Some(block) = self.reader.as_mut().and_then(Reader::try_next) {
+            if was_full && let Some(block) = self.course.reader.as_mut().and_then(Reader::try_next)
+            {
                 self.take_block(Some(block));
             }
         }
@@ -73,7 +93,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
 
     /// What puts messages into the queue, and where they come from.
     fn sender(&mut self) -> (Sender<'_>, &mut Feed, Option<&mut Paced>) {
+        let course = &mut *self.course;
+        let greets = course.greets();
         let sender = Sender {
+            custody: course.custody.as_deref_mut().filter(|_| !greets),
             outbox: &mut self.link.outbox,
             by_hand: &mut self.by_hand,
             stats: &self.stats,
@@ -81,7 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             recording: self.output.recording.as_mut(),
             close: None,
         };
-        (sender, &mut self.feed, self.paced.as_deref_mut())
+        (sender, &mut course.feed, course.paced.as_deref_mut())
     }
 
     /// Does what the input says of its end.
@@ -96,20 +119,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     /// Sends what has its turn, and takes the next block once nothing waits.
     #[inline(never)]
     fn send_paced(&mut self) {
-        if self.nothing_waits()
-            && let Some(block) = self.block.take_if(|_| self.closing.is_none())
+        if self.course.nothing_waits()
+            && let Some(block) = self.course.block.take_if(|_| self.closing.is_none())
         {
-            if let Some(paced) = &mut self.paced
-                && let Err(error) = self.feed.push(block.bytes(), block.end, paced.as_mut())
-            {
-                paced.wrong(error);
+            let Course { feed, paced, .. } = &mut *self.course;
+            if let Some(paced) = paced {
+                paced.greets = feed.greets();
+                if let Err(error) = feed.push(block.bytes(), block.end, &mut paced.waiting) {
+                    paced.waiting.wrong(error);
+                }
             }
-            if let Some(reader) = &mut self.reader {
+            if let Some(reader) = &mut self.course.reader {
                 reader.recycle(block);
             }
         }
         let begun = self.link.outbox.added();
-        let now = Instant::now();
+        let now = clock::now();
         while self.link.outbox.added() - begun < ROUND && self.may_send() {
             let (mut sender, _, paced) = self.sender();
             let given = paced.map_or(Ok(false), |paced| paced.give(now, &mut sender));
@@ -131,34 +156,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         self.closing.is_none() && self.link.outbox.has_room() && self.output.is_recorded()
     }
 
-    /// Whether no input that was taken waits for its turn.
-    pub(super) fn nothing_waits(&self) -> bool {
-        self.paced.as_ref().is_none_or(|paced| paced.is_empty())
-    }
-
     /// When the turn of what waits comes, if it could be sent.
     pub(super) fn turn(&self) -> Option<Instant> {
-        let paced = self.paced.as_ref().filter(|_| self.may_send())?;
-        paced.due(Instant::now())
+        let paced = self.course.paced.as_ref().filter(|_| self.may_send())?;
+        paced.due(clock::now())
     }
 
     /// What came before has been sent; the session is closed as at the end of the input.
     fn input_failed(&mut self, failure: Failure) {
-        self.reader = None;
+        self.course.reader = None;
         self.failure.get_or_insert(failure);
         self.close_after_input(self.settings.close.clone());
     }
 
     pub(super) fn wrote(&mut self) {
         let written = self.link.outbox.written();
-        if let Some(keepalive) = &mut self.keepalive
-            && self.ping_end.is_some_and(|end| end <= written)
-        {
-            self.ping_end = None;
-            keepalive.ping_left(Instant::now());
-        }
         self.by_hand.wrote(written);
-        self.pings.written(written, Instant::now());
+        self.pings.written(written, clock::now());
+        if let Some(custody) = &mut self.course.custody {
+            custody.written(written, self.stats.messages_in.get());
+        }
         self.close_moved(written);
         if self.link.outbox.has_room_for_control()
             && let Some(payload) = self.unanswered_ping.take()
@@ -176,6 +193,8 @@ pub fn pong(payload: &[u8]) -> Record<'static> {
 
 /// Puts messages into the queue, and counts them.
 struct Sender<'a> {
+    /// What keeps them until they have left, if that is needed.
+    custody: Option<&'a mut Custody>,
     outbox: &'a mut outbox::Outbox,
     by_hand: &'a mut ByHand,
     stats: &'a Stats,
@@ -186,6 +205,9 @@ struct Sender<'a> {
 
 impl Outgoing for Sender<'_> {
     fn data(&mut self, kind: Kind, payload: &[u8], first: bool, last: bool) {
+        if self.custody.as_mut().is_some_and(|custody| custody.skips(last)) {
+            return;
+        }
         Stats::add(&self.stats.bytes_out, payload.len() as u64);
         Stats::add(&self.stats.messages_out, u64::from(last));
         if let Some(recording) = &mut self.recording {
@@ -193,6 +215,9 @@ impl Outgoing for Sender<'_> {
             recording.message(Side::Us, piece, SystemTime::now());
         }
         self.outbox.data(kind, payload, first, last);
+        if let Some(custody) = &mut self.custody {
+            custody.queued(kind, payload, first, last, self.outbox.added());
+        }
     }
 
     fn ping(&mut self, payload: &[u8]) {
@@ -202,6 +227,9 @@ impl Outgoing for Sender<'_> {
         }
         self.outbox.control(opcode::PING, payload);
         self.pings.asked(payload, self.outbox.added());
+        if let Some(custody) = &mut self.custody {
+            custody.pinged(payload);
+        }
     }
 
     fn pong(&mut self, payload: &[u8]) {

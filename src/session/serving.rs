@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::account::Account;
+use super::account::{Account, Burden};
 use super::answers::{Answers, Farewell};
 use super::closing::PARTING;
 use super::hub::Member;
 use super::link::{Link, Moved, Read};
 use super::spare::{Held, Spare};
-use super::{ROUND, ROUNDS};
+use super::{ROUND, ROUNDS, until};
 use crate::exit::{Answer, Closure};
 use crate::failure::root_cause;
 use crate::output::encode::Piece;
@@ -65,7 +65,7 @@ enum Stage {
 struct Served<'a, S> {
     link: Link<S>,
     answers: Answers<'a>,
-    held: Held<'a>,
+    held: Held,
     stage: Stage,
     /// Bytes that were written when others began to wait for this peer, and until when they do.
     waited_for: Option<(u64, Instant)>,
@@ -90,7 +90,7 @@ impl Serving<'_> {
         };
         served.converse(ended).await;
         // Others need not wait until this one has parted.
-        served.answers.member = None;
+        served.answers.leave();
         served.held.give_back();
         let Served { mut link, answers, stage, .. } = served;
         if stage != Stage::Gone {
@@ -164,7 +164,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
                     let piece = Piece { kind, payload: &bytes[payload], first, last };
                     self.answers.account.passed(Side::Peer, piece);
                     if self.stage == Stage::Open {
-                        self.answers.answer(piece, outbox);
+                        if let Err(burden) = self.answers.answer(piece, outbox) {
+                            self.relieve(burden);
+                            return false;
+                        }
                         self.part_if_due();
                         if self.stage == Stage::Parting {
                             // What is next may be the peer's Close, and ours may be due before.
@@ -239,6 +242,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
         self.finish(Closure::ByUs { sent: close, answer });
     }
 
+    /// Relieves others of this one.
+    fn relieve(&mut self, burden: Burden) {
+        self.answers.account.burden = Some(burden);
+        self.end_with(Close::new(1013, burden.reason()));
+    }
+
     fn closed_by_peer(&mut self, close: Close) {
         if let Stage::Awaiting(sent, _) = &self.stage {
             let (sent, answer) = (sent.clone(), Answer::Close(close));
@@ -302,8 +311,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
     fn leave_behind(&mut self) {
         let now = Instant::now();
         if self.waited_for.is_some_and(|(_, until)| until <= now) {
-            self.answers.account.fell_behind = true;
-            self.end_with(Close::new(1013, "others had to wait"));
+            self.relieve(Burden::Behind);
         } else if let Stage::Awaiting(sent, until) = &self.stage
             && *until <= now
         {
@@ -321,13 +329,6 @@ async fn changed(member: Option<&mut Member>) {
     }
 }
 
-async fn until(alarm: Option<Instant>) {
-    match alarm {
-        Some(alarm) => tokio::time::sleep_until(alarm.into()).await,
-        None => pending().await,
-    }
-}
-
 /// Sends what is left, as long as it is taken, and parts.
 async fn part<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) {
     while !link.outbox.is_empty() && !link.write_failed() {
@@ -335,14 +336,7 @@ async fn part<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) {
             return;
         }
     }
-    let part = async {
-        link.shut_down().await;
-        // Closing with unread bytes would reset the connection before our Close is read.
-        while let Some(Read::Bytes) = link.moved(true).await.read {
-            link.inbox.discard();
-        }
-    };
-    let _ = tokio::time::timeout(PARTING, part).await;
+    let _ = tokio::time::timeout(PARTING, link.part(true)).await;
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Memory that connections share: what there is for peers that write before they read.
+//! Memory that connections share, besides what each may have for itself: a bound for all of them together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,16 +19,29 @@ impl Spare {
 
 /// What one connection has of them.
 #[derive(Debug)]
-pub struct Held<'a> {
-    spare: &'a Spare,
+pub struct Held {
+    spare: Spare,
     /// How much that is.
     pub bytes: usize,
 }
 
-impl<'a> Held<'a> {
+impl Held {
     /// Nothing yet.
-    pub fn none(spare: &'a Spare) -> Self {
-        Held { spare, bytes: 0 }
+    pub fn none(spare: &Spare) -> Self {
+        Held { spare: spare.clone(), bytes: 0 }
+    }
+
+    /// Takes as much as it lacks to have so many bytes. Where that is not left, it takes nothing, and this is
+    /// false.
+    pub fn cover(&mut self, bytes: usize) -> bool {
+        let lacking = bytes.saturating_sub(self.bytes);
+        let left = |spare: usize| spare.checked_sub(lacking);
+        let is_covered =
+            self.spare.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok();
+        if is_covered {
+            self.bytes += lacking;
+        }
+        is_covered
     }
 
     /// Takes more, if there is any left.
@@ -44,8 +57,25 @@ impl<'a> Held<'a> {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for Held {
     fn drop(&mut self) {
         self.give_back();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_covered_is_the_others_only_once_it_is_given_back() {
+        let spare = Spare::new(100);
+        let (mut one, mut other) = (Held::none(&spare), Held::none(&spare));
+        assert!(one.cover(60) && one.cover(10) && one.cover(70));
+        assert!(!other.cover(31) && other.cover(30) && !one.cover(71));
+        one.give_back();
+        assert!(other.cover(100));
+        drop(other);
+        assert!(one.cover(100) && !one.cover(101));
     }
 }

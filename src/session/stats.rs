@@ -56,7 +56,9 @@ impl Stats {
 
     /// The session is open.
     pub fn open(&self, now: Instant) {
-        self.opened.set(Some(now));
+        // It may have been open before, over another connection.
+        self.opened.set(self.opened.get().or(Some(now)));
+        self.ended.set(None);
         self.silent_since.set(Some(now));
     }
 

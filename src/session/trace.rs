@@ -27,6 +27,8 @@ pub enum Shown {
 /// Looks at both directions.
 #[derive(Debug)]
 pub struct Trace {
+    /// Bytes of a payload that are kept.
+    keep: usize,
     ours: Tracer,
     peers: Tracer,
     way: Way,
@@ -54,11 +56,12 @@ impl Trace {
             person: person.map(|(shown, stderr)| (shown, Writer::new(stderr))),
             file: file.map(|(name, file)| (name, Writer::new(file))),
         };
-        Some(Trace { ours: Tracer::new(keep), peers: Tracer::new(keep), way })
+        Some(Trace { keep, ours: Tracer::new(keep), peers: Tracer::new(keep), way })
     }
 
-    /// How messages are compressed.
-    pub fn agreed(&mut self, deflate: Option<&Deflate>) {
+    /// A connection begins, on which messages are compressed like this.
+    pub fn begin(&mut self, deflate: Option<&Deflate>) {
+        (self.ours, self.peers) = (Tracer::new(self.keep), Tracer::new(self.keep));
         let inflater = |of| deflate.map(|deflate| deflate.inflater(of, None));
         self.ours.inflate_with(inflater(Role::Server));
         self.peers.inflate_with(inflater(Role::Client));
@@ -87,6 +90,13 @@ impl Trace {
             Side::Us => (&mut self.ours, &mut self.way),
             Side::Peer => (&mut self.peers, &mut self.way),
         }
+    }
+
+    /// Whether there is room for more.
+    pub fn has_room(&self) -> bool {
+        let Way { person, file } = &self.way;
+        let person = person.as_ref().is_none_or(|(_, writer)| writer.buffer.is_empty());
+        person && file.as_ref().is_none_or(|(_, writer)| writer.buffer.is_empty())
     }
 
     /// Waits until there is room for more.

@@ -1,14 +1,53 @@
 //! The closing line: how a session ended, in one line.
 
-use crate::exit::{Answer, Closure, Codes, Outcome, Unsent};
+use crate::exit::{Answer, Closure, Codes, Losses, Outcome, Unsent};
 use crate::handshake::Refusal;
 use crate::output::escape::one_line;
 use crate::output::frames::words;
+use crate::output::writer::Left;
 use crate::wire::close::{ABNORMAL, meaning};
 
 /// The line for an outcome; `expected` are the close codes that were asked for and did not come.
 pub fn closing_line(outcome: &Outcome, expected: Option<&Codes>) -> String {
-    let mut line = match (&outcome.closure, outcome.closure.peers_close()) {
+    let mut line = how(outcome);
+    if let Some(time) = outcome.since_frame {
+        let time = time.as_secs_f64() * 1000.0;
+        line.push_str(&format!("; {time:.1} ms after the last frame made by hand"));
+    }
+    if let Some(signal) = outcome.signal {
+        line.push_str(&format!("; ended by {}", signal_name(signal)));
+    }
+    if let Some(unmet) = &outcome.unmet {
+        line.push_str(&format!("; {}", one_line(&unmet.0)));
+    }
+    if outcome.cut {
+        line.push_str("; the last message is cut");
+    }
+    if let Some(codes) = expected {
+        line.push_str(&format!("; --expect-close {} was not met", list(codes)));
+    }
+    if !outcome.condition_met {
+        push_unsent(&mut line, outcome.unsent);
+    }
+    push_losses(&mut line, outcome.losses);
+    line
+}
+
+/// How a session ended that is opened again, and what that has cost.
+pub fn gap_line(outcome: &Outcome, losses: Losses) -> String {
+    let mut line = match &outcome.failure {
+        Some(failure) => failure.to_string(),
+        None => how(outcome),
+    };
+    if outcome.cut {
+        line.push_str("; the last message is cut");
+    }
+    push_losses(&mut line, losses);
+    line
+}
+
+fn how(outcome: &Outcome) -> String {
+    match (&outcome.closure, outcome.closure.peers_close()) {
         (_, Some(close)) => format!("closed by peer: {}", words(close)),
         (Closure::ByPeer(close), None) => format!("closed by peer: {}", words(close)),
         (Closure::ByUs { sent, answer }, None) => {
@@ -29,27 +68,25 @@ pub fn closing_line(outcome: &Outcome, expected: Option<&Codes>) -> String {
             let code = violation.close_code();
             format!("closed by us: {code} {}: the peer sent {violation}", meaning(code))
         }
+        (Closure::Apart, None) => "ended while there was no connection".to_owned(),
+    }
+}
+
+fn push_losses(line: &mut String, losses: Losses) {
+    if let Some(what) = losses_line(losses) {
+        line.push_str(&format!("; {what}"));
+    }
+}
+
+/// What connections that are gone have left behind, if that is anything.
+pub fn losses_line(Losses { uncertain, cut }: Losses) -> Option<String> {
+    let counted = |count: u64, what| {
+        let plural = if count == 1 { "" } else { "s" };
+        (count > 0).then(|| format!("{count} message{plural} {what}"))
     };
-    if let Some(time) = outcome.since_frame {
-        let time = time.as_secs_f64() * 1000.0;
-        line.push_str(&format!("; {time:.1} ms after the last frame made by hand"));
-    }
-    if let Some(signal) = outcome.signal {
-        line.push_str(&format!("; ended by {}", signal_name(signal)));
-    }
-    if let Some(unmet) = &outcome.unmet {
-        line.push_str(&format!("; {}", one_line(&unmet.0)));
-    }
-    if outcome.cut {
-        line.push_str("; the last message is cut");
-    }
-    if let Some(codes) = expected {
-        line.push_str(&format!("; --expect-close {} was not met", list(codes)));
-    }
-    if !outcome.condition_met {
-        push_unsent(&mut line, outcome.unsent);
-    }
-    line
+    let parts = [counted(uncertain, "may not have arrived"), counted(cut, "cut off on the way")];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { None } else { Some(parts.join("; ")) }
 }
 
 /// The line for a refusal where one with the status `expected` was asked for.
@@ -60,6 +97,17 @@ pub fn refusal_line(refusal: &Refusal, expected: u16) -> String {
         format!("; --expect-status {expected} was not met")
     };
     format!("refused by the server: {refusal}{unmet}")
+}
+
+/// What to add where an output did not take everything.
+pub fn unwritten(name: &str, left: Left) -> String {
+    let Left { bytes, exact } = left;
+    let most = if exact { "" } else { "up to " };
+    let plural = if bytes == 1 { "" } else { "s" };
+    match bytes {
+        0 => String::new(),
+        _ => format!("; {most}{bytes} byte{plural} not written to {}", one_line(name)),
+    }
 }
 
 /// What a signal is called.
@@ -76,15 +124,22 @@ fn list(codes: &Codes) -> String {
 }
 
 fn push_unsent(line: &mut String, unsent: Unsent) {
+    if let Some(what) = unsent_line(unsent) {
+        line.push_str(&format!("; {what}"));
+    }
+}
+
+/// What was not sent, if that is anything.
+pub fn unsent_line(unsent: Unsent) -> Option<String> {
     if !unsent.is_any() {
-        return;
+        return None;
     }
     let plural = if unsent.messages == 1 { "" } else { "s" };
-    line.push_str(&match (unsent.messages, unsent.more) {
-        (0, _) => "; the input was not at its end".to_owned(),
-        (count, false) => format!("; {count} message{plural} not sent"),
-        (count, true) => format!("; {count} message{plural} and the rest of the input not sent"),
-    });
+    Some(match (unsent.messages, unsent.more) {
+        (0, _) => "the input was not at its end".to_owned(),
+        (count, false) => format!("{count} message{plural} not sent"),
+        (count, true) => format!("{count} message{plural} and the rest of the input not sent"),
+    })
 }
 
 #[cfg(test)]
@@ -92,6 +147,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    use crate::failure::Failure;
     use crate::policy::ending::Unmet;
     use crate::wire::Close;
     use crate::wire::Violation;
@@ -164,6 +220,7 @@ mod tests {
                 unmet: None,
                 explanation: String::new(),
                 unsent,
+                losses: Losses::default(),
                 cut: false,
                 since_frame: None,
             };
@@ -177,6 +234,7 @@ mod tests {
             unmet: Some(Unmet("-n 2 was not met, messages received: 1".into())),
             explanation: String::new(),
             unsent: none,
+            losses: Losses::default(),
             cut: false,
             since_frame: None,
         };
@@ -184,6 +242,20 @@ mod tests {
         assert_eq!(closing_line(&outcome, None), expected);
         let expected = format!("{expected}; --expect-close 1008,4000-4099 was not met");
         assert_eq!(closing_line(&outcome, Some(&[1008..=1008, 4000..=4099])), expected);
+    }
+
+    #[test]
+    fn what_an_output_did_not_take_is_counted() {
+        let cases = [
+            (0, true, ""),
+            (0, false, ""),
+            (1, true, "; 1 byte not written to a\\nb"),
+            (524_288, true, "; 524288 bytes not written to a\\nb"),
+            (300, false, "; up to 300 bytes not written to a\\nb"),
+        ];
+        for (bytes, exact, expected) in cases {
+            assert_eq!(unwritten("a\nb", Left { bytes, exact }), expected);
+        }
     }
 
     #[test]
@@ -198,6 +270,7 @@ mod tests {
                 unmet: None,
                 explanation: String::new(),
                 unsent: Unsent { messages: 1, ..Unsent::default() },
+                losses: Losses::default(),
                 cut: false,
                 since_frame: Some(Duration::from_micros(micros)),
             };
@@ -206,5 +279,45 @@ mod tests {
             );
             assert_eq!(closing_line(&outcome, None), expected);
         }
+    }
+
+    #[test]
+    fn the_line_says_what_connections_that_are_gone_have_left_behind() {
+        let outcome = |losses, cut| Outcome {
+            closure: Closure::Lost("reset".into()),
+            failure: None,
+            signal: None,
+            condition_met: false,
+            unmet: None,
+            explanation: String::new(),
+            unsent: Unsent { messages: 3, ..Unsent::default() },
+            losses,
+            cut,
+            since_frame: None,
+        };
+        let one = Losses { uncertain: 1, cut: 0 };
+        let all = Losses { uncertain: 2, cut: 1 };
+        let lost = "connection lost: 1006 abnormal closure (reset)";
+        assert_eq!(
+            closing_line(&outcome(all, false), None),
+            format!(
+                "{lost}; 3 messages not sent; 2 messages may not have arrived; 1 message cut off on the way"
+            )
+        );
+        // What was not sent waits for the next connection.
+        assert_eq!(gap_line(&outcome(all, false), Losses::default()), lost);
+        assert_eq!(
+            gap_line(&outcome(all, true), one),
+            format!("{lost}; the last message is cut; 1 message may not have arrived")
+        );
+        let silent = Failure::PeerSilent(Duration::from_secs(1));
+        let line = gap_line(&Outcome { failure: Some(silent), ..outcome(all, false) }, one);
+        assert_eq!(
+            line,
+            format!(
+                "{}; 1 message may not have arrived",
+                Failure::PeerSilent(Duration::from_secs(1))
+            )
+        );
     }
 }

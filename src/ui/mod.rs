@@ -17,17 +17,19 @@ use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 pub use check::{Lines, Tap, Telling, annotation, junit, mistakes, without_commands};
-pub use closing::{closing_line, refusal_line, signal_name};
+pub use closing::{closing_line, refusal_line, signal_name, unwritten};
+use closing::{gap_line, losses_line, unsent_line};
 pub use console::Console;
 use opening::{answered, asked, push_headers, way};
-pub use password::{NoPassword, ask_password};
+pub use password::{NoPassword, ask_password, leave_signals};
 pub use progress::{Counts, show_progress};
 pub use prompt::{Ask, PROMPT, PromptOptions, Typist, start_prompt};
 pub use raw::{part_with, restore, restore_terminal};
-pub use served::{behind, closed};
+pub use served::{behind, closed, too_much};
 pub use statistics::{on_the_wire, statistics};
 pub use write_out::{Facts, WriteOut};
 
+use crate::exit::{Losses, Outcome, Unsent};
 use crate::failure::{Failure, duration};
 use crate::figures::Figures;
 use crate::handshake::{ProxyFault, Refusal, Step};
@@ -47,6 +49,16 @@ pub struct Voice {
     pub verbose: bool,
     /// `-i`: the answer to the opening handshake is shown.
     pub include: bool,
+}
+
+/// A pause for people.
+fn rounded(pause: Duration) -> String {
+    const LONG: Duration = Duration::from_secs(10);
+    if pause >= LONG {
+        return duration(&Duration::from_secs(pause.as_secs()));
+    }
+    let millis = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    duration(&Duration::from_millis(millis))
 }
 
 impl Voice {
@@ -93,12 +105,17 @@ impl Voice {
 
     /// What to say of what went wrong and what can be done.
     pub fn failure(self, failure: &Failure) -> String {
+        self.failure_and(failure, "")
+    }
+
+    /// The same with more about it, on its line.
+    pub fn failure_and(self, failure: &Failure, more: &str) -> String {
         if self.silent && !self.show_error
             || matches!(failure, Failure::BrokenPipe | Failure::Interrupted)
         {
             return String::new();
         }
-        let mut text = format!("wspipe: {failure}");
+        let mut text = format!("wspipe: {failure}{more}");
         match failure {
             Failure::Refused(refusal) | Failure::Proxy(ProxyFault::Refused { refusal, .. }) => {
                 text.push_str(&self.refusal(refusal));
@@ -124,9 +141,25 @@ impl Voice {
     }
 
     /// What to say of a failure after which there is another try.
-    pub fn retry(self, failure: &Failure, pause: Duration, left: u64) -> String {
-        let pause = duration(&pause);
-        self.warning(&format!("{failure}; next try in {pause}, {left} left after it"))
+    pub fn retry(self, failure: &Failure, pause: Duration, left: Option<u64>) -> String {
+        let left = left.map(|left| format!(", {left} left after it")).unwrap_or_default();
+        self.warning(&format!("{failure}; next try in {}{left}", rounded(pause)))
+    }
+
+    /// A connection is gone, and the session is opened again.
+    pub fn gap(self, last: &Outcome, losses: Losses, pause: Duration) -> String {
+        self.warning(&format!("{}; reconnecting in {}", gap_line(last, losses), rounded(pause)))
+    }
+
+    /// It is open again, after this time.
+    pub fn reconnected(self, url: &str, after: Duration) -> String {
+        self.warning(&format!("reconnected after {}: {url}", rounded(after)))
+    }
+
+    /// What was not sent, or may not have arrived, where a failure is what is said last.
+    pub fn left_behind(self, unsent: Unsent, losses: Losses) -> String {
+        let parts: Vec<_> = unsent_line(unsent).into_iter().chain(losses_line(losses)).collect();
+        if parts.is_empty() { String::new() } else { self.warning(&parts.join("; ")) }
     }
 
     /// `-v`: when each step was done.

@@ -1,9 +1,18 @@
 //! A password that is asked for at the terminal, unseen.
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+
+use super::raw::restore_terminal;
+use crate::signals::is_ignored;
 
 /// Why there is no password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,29 +25,68 @@ pub enum NoPassword {
     Nothing,
 }
 
-/// A terminal that shows nothing of what is typed, until this is dropped.
-struct Unseen {
-    terminal: File,
-    before: Termios,
+/// Signals that end the process, at once.
+const DEADLY: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
+
+/// A terminal that shows nothing of what is typed, and how it was before.
+static UNSEEN: Mutex<Option<(File, Termios)>> = Mutex::new(None);
+
+/// Whether somebody watches for signals: from the first question on, those of Ctrl-C and `kill` until the
+/// run takes them over, the others to its end. Once they were watched for, the system does nothing of
+/// its own about them.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+/// Whether the run has taken its own over.
+static LEFT: AtomicBool = AtomicBool::new(false);
+
+fn hide() -> Option<()> {
+    let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
+    let before = tcgetattr(&terminal).ok()?;
+    let mut without_echo = before.clone();
+    // As rpassword has it from then on: a Ctrl-C before that is read, too, whoever ignores SIGINT.
+    without_echo.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+    let mut unseen = lock(&UNSEEN);
+    tcsetattr(&terminal, OptionalActions::Now, &without_echo).ok()?;
+    *unseen = Some((terminal, before));
+    Some(())
 }
 
-impl Unseen {
-    fn begin() -> Option<Unseen> {
-        let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
-        let before = tcgetattr(&terminal).ok()?;
-        let mut without_echo = before.clone();
-        // As rpassword has it from then on: a Ctrl-C before that is read, too, whoever ignores SIGINT.
-        without_echo.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
-        tcsetattr(&terminal, OptionalActions::Now, &without_echo).ok()?;
-        Some(Unseen { terminal, before })
-    }
-}
-
-impl Drop for Unseen {
-    fn drop(&mut self) {
+/// Gives the terminal back as it was, if somebody is asked; rpassword may just have begun, so that this
+/// is done again by whoever has time for it.
+pub fn show() {
+    if let Some((terminal, before)) = lock(&UNSEEN).as_ref() {
         // A terminal that has gone needs nothing.
-        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+        let _ = tcsetattr(terminal, OptionalActions::Now, before);
     }
+}
+
+/// Has signals end the process only once the terminal is as it was. Ctrl-C is one too: rpassword makes
+/// it one before it gives anything back.
+fn watch() -> io::Result<()> {
+    if WATCHED.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    let mut signals = Signals::new(DEADLY.iter().filter(|signal| !is_ignored(**signal)))?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            if matches!(signal, SIGINT | SIGTERM) && LEFT.load(Ordering::Relaxed) {
+                continue;
+            }
+            restore_terminal();
+            // It fails only for a signal that there is not.
+            let _ = emulate_default_handler(signal);
+        }
+    })?;
+    Ok(())
+}
+
+/// The run has taken Ctrl-C and `kill` over.
+pub fn leave_signals() {
+    LEFT.store(true, Ordering::Relaxed);
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Who panics ends the process.
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Asks for a password at the terminal of this process, which need not be stdin.
@@ -46,9 +94,14 @@ impl Drop for Unseen {
 /// # Errors
 /// None was typed.
 pub fn ask_password(prompt: &str) -> Result<String, NoPassword> {
+    // Without it, only the terminal would not be as it was.
+    let _ = watch();
     // rpassword prompts first: whoever answers at once would see the answer.
-    let _unseen = Unseen::begin();
-    rpassword::prompt_password(prompt).map_err(|error| match error.kind() {
+    hide();
+    let typed = rpassword::prompt_password(prompt);
+    show();
+    *lock(&UNSEEN) = None;
+    typed.map_err(|error| match error.kind() {
         ErrorKind::Interrupted => NoPassword::Interrupted,
         ErrorKind::UnexpectedEof | ErrorKind::InvalidData => NoPassword::Nothing,
         // The terminal could not be opened.

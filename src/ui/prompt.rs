@@ -13,7 +13,9 @@ use std::sync::mpsc as std_mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{SigSet, Signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{self, getpid, kill_process};
 use rustix::termios::{QueueSelector, tcflush};
 use rustyline::completion::{Completer, FilenameCompleter, Pair, unescape};
 use rustyline::config::{Behavior, Config};
@@ -26,7 +28,6 @@ use rustyline::{
     Cmd, ConditionalEventHandler, Context, Editor, Event, EventContext, EventHandler, Helper,
     KeyEvent, Movement, RepeatCount,
 };
-use signal_hook::consts::SIGINT;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -99,6 +100,14 @@ pub fn start_prompt(options: PromptOptions, console: &Console) -> io::Result<Typ
     };
     thread::Builder::new().name("prompt".into()).spawn(run)?;
     Ok(Typist { lines, taken, asks })
+}
+
+/// Lets other threads have the signals that end the process. One that came here would end the editor's
+/// wait for a key, and it would put the terminal back as it found it: raw, after it was given back.
+fn leave_to_others() {
+    let deadly = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+    // It fails for no set of signals that there are.
+    let _ = SigSet::from_iter(deadly).thread_block();
 }
 
 /// Where words of the prompt go.
@@ -316,6 +325,7 @@ impl Prompt {
     }
 
     fn run(mut self) {
+        leave_to_others();
         raw::mark_pastes();
         loop {
             match self.editor.readline(PROMPT) {
@@ -407,8 +417,8 @@ impl Prompt {
 
 /// Ctrl-C, as if the terminal had said so.
 fn interrupt() {
-    // It can only fail for a signal that there is not.
-    let _ = signal_hook::low_level::raise(SIGINT);
+    // To the process: this thread hears none. It can only fail for a signal that there is not.
+    let _ = kill_process(getpid(), process::Signal::INT);
 }
 
 /// Reads what was kept. The folder and the file are for nobody else.

@@ -65,6 +65,7 @@ pub fn part_with(text: &str) {
 
 /// Gives the terminal back as it was before anybody typed; does nothing if nobody did.
 pub fn restore_terminal() {
+    super::password::show();
     restore();
     part_with("");
 }

@@ -25,7 +25,7 @@ pub fn closed(
 
 fn ended(closure: Option<&Closure>) -> String {
     match closure {
-        None => format!("dropped by us: {ABNORMAL} {}", meaning(ABNORMAL)),
+        None | Some(Closure::Apart) => format!("dropped by us: {ABNORMAL} {}", meaning(ABNORMAL)),
         Some(Closure::ByPeer(close)) => format!("closed by peer: {}", words(close)),
         Some(Closure::ByUs { sent, answer }) => {
             let trouble = match answer {
@@ -49,6 +49,11 @@ fn ended(closure: Option<&Closure>) -> String {
 /// A client for which others had to wait.
 pub fn behind(path: &str) -> String {
     format!("{path}: it read nothing for two seconds while others waited; closed with 1013")
+}
+
+/// A client for whose message there was no memory.
+pub fn too_much(path: &str) -> String {
+    format!("{path}: no memory was left for its message besides those of others; closed with 1013")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
+use crate::output::escape;
 
 /// A parsed format.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +101,7 @@ impl WriteOut {
         while let Some(character) = rest.chars().next() {
             rest = &rest[character.len_utf8()..];
             match character {
-                '\\' => rest = escape(rest, &mut text),
+                '\\' => rest = meant(rest, &mut text),
                 '%' if rest.starts_with('%') => {
                     text.push('%');
                     rest = &rest[1..];
@@ -121,18 +122,28 @@ impl WriteOut {
         Ok(WriteOut(parts))
     }
 
-    /// The texts for stdout and stderr.
-    pub fn render(&self, facts: &Facts) -> (String, String) {
+    /// The texts for stdout and stderr. What may be the peer's words is harmless on stderr, and on a
+    /// stdout that is a terminal.
+    pub fn render(&self, facts: &Facts, is_terminal: bool) -> (String, String) {
         let values = values(facts);
         let mut texts = [String::new(), String::new()];
+        let escapes = [is_terminal, true];
         let mut to = 0;
         for part in &self.0 {
             match part {
                 Part::Text(text) => texts[to].push_str(text),
-                Part::Json => texts[to].push_str(&Value::Object(values.clone()).to_string()),
+                Part::Json => {
+                    let json = Value::Object(values.clone()).to_string();
+                    let escaped =
+                        if escapes[to] { escape::json(&json) } else { json.as_str().into() };
+                    texts[to].push_str(&escaped);
+                }
                 Part::Stdout => to = 0,
                 Part::Stderr => to = 1,
                 Part::Variable(name) => match &values[*name] {
+                    Value::String(text) if escapes[to] => {
+                        texts[to].push_str(&escape::one_line(text))
+                    }
                     Value::String(text) => texts[to].push_str(text),
                     Value::Null => {}
                     // curl prints three digits, none of them left away.
@@ -150,7 +161,7 @@ impl WriteOut {
     }
 }
 
-fn escape<'a>(rest: &'a str, text: &mut String) -> &'a str {
+fn meant<'a>(rest: &'a str, text: &mut String) -> &'a str {
     let known = [('n', '\n'), ('r', '\r'), ('t', '\t')];
     match known.iter().find(|(letter, _)| rest.starts_with(*letter)) {
         Some((_, meant)) => {
@@ -237,10 +248,10 @@ mod tests {
             ("%{remote_ip}|", "|", ""),
         ];
         for (format, stdout, stderr) in cases {
-            let (out, err) = WriteOut::parse(format).unwrap().render(&facts());
+            let (out, err) = WriteOut::parse(format).unwrap().render(&facts(), false);
             assert_eq!((&out[..], &err[..]), (stdout, stderr), "{format}");
         }
-        let (out, _) = WriteOut::parse("%{json}").unwrap().render(&facts());
+        let (out, _) = WriteOut::parse("%{json}").unwrap().render(&facts(), false);
         let json: Value = serde_json::from_str(&out).unwrap();
         assert_eq!(json["exitcode"], 108);
         assert_eq!(json.as_object().unwrap().len(), VARIABLES.len());
@@ -251,5 +262,19 @@ mod tests {
         for format in ["%{nothing}", "%{exitcode"] {
             assert!(matches!(WriteOut::parse(format), Err(Failure::Usage { .. })), "{format}");
         }
+    }
+
+    #[test]
+    fn the_peers_words_are_harmless_on_stderr_and_on_a_terminal() {
+        let facts = Facts { close_reason: "\x1b[31m\u{202e}".into(), ..facts() };
+        let render =
+            |format, is_terminal| WriteOut::parse(format).unwrap().render(&facts, is_terminal);
+        let raw = facts.close_reason.clone();
+        let harmless = "\\x1b[31m\\u{202e}".to_owned();
+        assert_eq!(render("%{close_reason}", false).0, raw);
+        assert_eq!(render("%{close_reason}", true).0, harmless);
+        assert_eq!(render("%{stderr}%{close_reason}", false).1, harmless);
+        assert!(render("%{json}", false).0.contains('\u{202e}'));
+        assert!(render("%{json}", true).0.contains("\\u001b[31m\\u202e"));
     }
 }

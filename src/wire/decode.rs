@@ -89,6 +89,7 @@ pub(super) const MASKED: u8 = 0x80;
 /// A data frame whose payload has not all been seen.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
+    length: u64,
     remaining: u64,
     fin: bool,
     mask: Option<[u8; 4]>,
@@ -162,6 +163,11 @@ impl Decoder {
         }
     }
 
+    /// Bytes that were given out of a payload that goes on.
+    pub fn within_frame(&self) -> u64 {
+        self.frame.map_or(0, |frame| frame.length - frame.remaining)
+    }
+
     /// Whether neither a message nor a frame has begun.
     pub(super) fn is_between_messages(&self) -> bool {
         self.frame.is_none() && self.message.is_none()
@@ -183,6 +189,7 @@ impl Decoder {
         }
         self.message = Some(message);
         let frame = Frame {
+            length: header.length,
             remaining: header.length,
             fin: header.first & 0x80 != 0,
             mask: header.mask,

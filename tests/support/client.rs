@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::net::sockopt::set_socket_linger;
 
 use super::{CLOSE, DEADLINE, Running, run, shown};
@@ -15,7 +16,12 @@ pub const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nCo
 
 /// A running server and its URL, which is the first line of its stdout.
 pub fn serve(args: &[&str]) -> (Running, String) {
-    let running = run([&["serve"], args].concat()).deadline(4 * DEADLINE).start();
+    serve_for(args, 4 * DEADLINE)
+}
+
+/// The same for one that may run so long.
+pub fn serve_for(args: &[&str], deadline: Duration) -> (Running, String) {
+    let running = run([&["serve"], args].concat()).deadline(deadline).start();
     let printed = String::from_utf8(running.wait_for_stdout("\n")).unwrap();
     let url = printed.lines().next().unwrap().to_owned();
     (running, url)
@@ -45,10 +51,25 @@ impl Client {
 
     /// One with an open session.
     pub fn open(url: &str) -> Client {
-        let mut client = Client::that_says(url, UPGRADE);
+        Client::let_in(url, UPGRADE)
+    }
+
+    /// One whose messages may be compressed (RFC 7692).
+    pub fn open_compressed(url: &str) -> Client {
+        let offer = "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+        Client::let_in(url, &UPGRADE.replace("\r\n\r\n", offer))
+    }
+
+    fn let_in(url: &str, request: &str) -> Client {
+        let mut client = Client::that_says(url, request);
         let head = client.head();
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         client
+    }
+
+    /// The socket, for tests that read and write at the same time.
+    pub fn stream(&self) -> TcpStream {
+        self.stream.try_clone().expect("a copy of the socket")
     }
 
     /// The head of an answer.
@@ -149,6 +170,12 @@ impl Client {
     pub fn reset(self) {
         set_socket_linger(&self.stream, Some(Duration::ZERO)).unwrap();
     }
+}
+
+/// Lets this process have as many open files as it may: a crowd of clients takes many.
+pub fn raise_our_limit() {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
 }
 
 /// A frame with a mask that leaves the payload as it is.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
 pub struct Files(TempDir);
@@ -23,6 +24,13 @@ impl Files {
     pub fn write(&self, name: &str, text: &str) -> &Self {
         fs::write(self.path(name), text).unwrap();
         self
+    }
+
+    /// Makes a FIFO; gives its path.
+    pub fn fifo(&self, name: &str) -> String {
+        let path = self.path(name);
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        path.display().to_string()
     }
 
     pub fn read(&self, name: &str) -> String {

@@ -16,7 +16,7 @@ mod run;
 mod terminal;
 mod two;
 
-pub use client::{Client, UPGRADE, masked, says, serve};
+pub use client::{Client, UPGRADE, masked, raise_our_limit, says, serve, serve_for};
 pub use dialogue::{Dialogue, Setting};
 pub use files::Files;
 pub use frame::{
@@ -26,9 +26,9 @@ pub use frame::{
 pub use front::{Authority, Identity, Manner, front};
 pub use nobody::Nobody;
 pub use output::{Output, Wanted, dies_by, ends};
-pub use peer::{Message, Peer, Peers, Script, Seen, Wire, behind_socket};
+pub use peer::{Message, Peer, Peers, Script, Seen, Wire, behind_socket, open};
 pub use run::{Run, Running, run};
-pub use terminal::Terminal;
+pub use terminal::{Terminal, modes, read_terminal};
 pub use two::{Two, two};
 
 use std::time::Duration;

@@ -9,11 +9,15 @@ use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::set_socket_linger;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{BINARY, CLOSE, CONTINUATION, DEADLINE, Frame, PING, PONG, TEXT, close, shown, text};
+use super::{
+    BINARY, CLOSE, CONTINUATION, DEADLINE, Frame, PING, PONG, TEXT, close, ping, shown, text,
+};
 
 pub struct Peer {
     pub address: SocketAddr,
@@ -234,6 +238,12 @@ impl Wire {
         self.seen.request = String::from_utf8(head).expect("the request is UTF-8");
     }
 
+    /// Waits for the first that the program says, whatever it is, and forgets it.
+    pub fn first_bytes(&mut self) {
+        let count = self.stream.read(&mut [0; 4096]).expect("the program speaks first");
+        assert_ne!(count, 0, "the program said nothing");
+    }
+
     /// Reads exactly these bytes, or fails the test.
     #[track_caller]
     pub fn expect_bytes(&mut self, wanted: &[u8]) {
@@ -276,7 +286,7 @@ impl Wire {
         format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {}\r\n\r\n",
-            derive_accept_key(key.as_bytes())
+            accept_of(&key)
         )
     }
 
@@ -450,6 +460,17 @@ impl Wire {
         set_socket_linger(&self.stream, Some(Duration::ZERO)).unwrap();
     }
 
+    /// Whether the program goes within this time; what it says meanwhile is lost.
+    pub fn is_gone_within(&mut self, time: Duration) -> bool {
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        let result = self.stream.read(&mut [0; 4096]);
+        self.stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        match result {
+            Ok(count) => count == 0,
+            Err(error) => is_gone(&error),
+        }
+    }
+
     /// Nothing comes from the program for so long, neither bytes nor the end.
     #[track_caller]
     pub fn quiet_for(&mut self, time: Duration) {
@@ -461,6 +482,20 @@ impl Wire {
             other => panic!("quiet was due, and this came: {other:?} {:?}", self.read()),
         }
     }
+}
+
+/// Opens a session, and sees that it is open on the other side too.
+pub fn open(wire: &mut Wire) {
+    wire.accept();
+    wire.send(ping(b"open"));
+    // What it had to say may be ahead.
+    while wire.read().expect("a Pong").opcode != PONG {}
+}
+
+/// What answers a key (RFC 6455 section 4.2.2), by no WebSocket library: the program asks one.
+fn accept_of(key: &str) -> String {
+    let salted = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    BASE64.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, salted.as_bytes()))
 }
 
 fn is_gone(error: &std::io::Error) -> bool {

@@ -26,6 +26,7 @@ pub struct Run {
     env: Vec<(OsString, OsString)>,
     directory: Option<PathBuf>,
     deadline: Duration,
+    ignored: &'static str,
 }
 
 enum Input {
@@ -57,6 +58,7 @@ pub fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Run {
         env: Vec::new(),
         directory: None,
         deadline: DEADLINE,
+        ignored: "",
     }
 }
 
@@ -158,6 +160,12 @@ impl Run {
         self
     }
 
+    /// These signals are ignored, as by `nohup` or a shell's `&`.
+    pub fn ignoring(mut self, signals: &'static str) -> Self {
+        self.ignored = signals;
+        self
+    }
+
     /// Runs it to its end.
     pub fn output(self) -> Output {
         self.start().output()
@@ -205,6 +213,12 @@ impl Run {
     fn command(&self) -> Command {
         let binary = env!("CARGO_BIN_EXE_wspipe");
         let mut command = match self.stdin {
+            _ if !self.ignored.is_empty() => {
+                let mut shell = Command::new("/bin/sh");
+                let script = format!("trap '' {}; exec \"$0\" \"$@\"", self.ignored);
+                shell.args(["-c", &script, binary]);
+                shell
+            }
             Input::Closed => {
                 let mut shell = Command::new("/bin/sh");
                 shell.args(["-c", "exec \"$0\" \"$@\" <&-", binary]);
@@ -285,12 +299,25 @@ impl Running {
         shown
     }
 
+    /// The terminal itself, which is there after the program too.
+    pub fn take_console(&mut self) -> File {
+        match self.stdin.take() {
+            Some(Keyboard::Terminal(console)) => console,
+            _ => panic!("stdin is no terminal"),
+        }
+    }
+
     /// The pipe itself, for tests that fill it with care.
     pub fn take_stdin(&mut self) -> ChildStdin {
         match self.stdin.take() {
             Some(Keyboard::Pipe(pipe)) => pipe,
             _ => panic!("stdin is no pipe"),
         }
+    }
+
+    /// The pipe, back again.
+    pub fn give_stdin(&mut self, pipe: ChildStdin) {
+        self.stdin = Some(Keyboard::Pipe(pipe));
     }
 
     pub fn take_stdout(&mut self) -> ChildStdout {
@@ -321,11 +348,16 @@ impl Running {
 
     /// Peak resident memory so far, in bytes.
     pub fn peak_memory(&self) -> u64 {
+        self.peak_memory_while_it_runs().expect("the program still runs")
+    }
+
+    /// None once the program has ended, which takes its memory with it.
+    fn peak_memory_while_it_runs(&self) -> Option<u64> {
         let path = format!("/proc/{}/status", self.pid.as_raw_nonzero());
-        let status = std::fs::read_to_string(path).expect("the program still runs");
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("VmHWM");
+        let status = std::fs::read_to_string(path).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
         let number = line.split_whitespace().nth(1).expect("a number");
-        number.parse::<u64>().expect("a number") * 1024
+        Some(number.parse::<u64>().expect("a number") * 1024)
     }
 
     /// Whether none of its threads has anything to do.
@@ -341,15 +373,57 @@ impl Running {
 
     /// Waits for the end. stdin, when held, stays open until then.
     pub fn output(self) -> Output {
-        let left = self.until.saturating_duration_since(Instant::now());
-        let status = match self.ended.recv_timeout(left) {
-            Ok(status) => status,
-            Err(RecvTimeoutError::Timeout) => {
-                let _ = kill_process(self.pid, Signal::KILL);
-                panic!("it did not end\n{}", self.printed());
+        match self.ended_within(self.left()) {
+            Some(status) => self.gathered(status),
+            None => self.give_up(),
+        }
+    }
+
+    /// The same, and the peak of resident memory. What the last milliseconds added is not in it, since
+    /// nobody can ask a process that has ended.
+    pub fn output_and_peak(self) -> (Output, u64) {
+        const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+        let mut peak = 0;
+        while !self.left().is_zero() {
+            peak = self.peak_memory_while_it_runs().unwrap_or(peak);
+            if let Some(status) = self.ended_within(BETWEEN_LOOKS) {
+                return (self.gathered(status), peak);
             }
+        }
+        self.give_up()
+    }
+
+    /// The same for one that gets a signal again and again: of two that come at once only one is seen.
+    pub fn output_while_signalled(self, signal: Signal) -> Output {
+        const BETWEEN: Duration = Duration::from_millis(50);
+        while !self.left().is_zero() {
+            if let Some(status) = self.ended_within(BETWEEN) {
+                return self.gathered(status);
+            }
+            // It may have ended just now.
+            let _ = kill_process(self.pid, signal);
+        }
+        self.give_up()
+    }
+
+    fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    fn ended_within(&self, patience: Duration) -> Option<ExitStatus> {
+        match self.ended.recv_timeout(patience) {
+            Ok(status) => Some(status),
+            Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => panic!("nobody waited for the program"),
-        };
+        }
+    }
+
+    fn give_up(&self) -> ! {
+        let _ = kill_process(self.pid, Signal::KILL);
+        panic!("it did not end\n{}", self.printed());
+    }
+
+    fn gathered(self, status: ExitStatus) -> Output {
         Output {
             stdout: self.stdout.all(),
             stderr: self.stderr.all(),

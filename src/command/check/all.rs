@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -11,7 +12,7 @@ use super::play::{Stop, Verdict, play};
 use super::tell::{Sender, Told};
 use crate::command::scenarios::Loaded;
 use crate::exit::{Exit, code};
-use crate::scenario::{Played, Scenario, Step, StepDone, StepEnd};
+use crate::scenario::{Scenario, Step, StepDone, StepEnd};
 
 /// Scenarios that are played at once, at most: more have no descriptors.
 const MOST_JOBS: usize = 1000;
@@ -36,7 +37,7 @@ impl All {
         let slots = Rc::new(Semaphore::new(self.jobs.min(MOST_JOBS)));
         let broken = Rc::new(Cell::new(false));
         let mut playing = JoinSet::new();
-        for (number, Loaded { file, scenario }) in self.loaded.into_iter().enumerate() {
+        for (number, Loaded { scenario, .. }) in self.loaded.into_iter().enumerate() {
             let (slots, broken) = (Rc::clone(&slots), Rc::clone(&broken));
             let (way, stopped) = (Rc::clone(&self.way), stopped.clone());
             let (tell, fail_fast) = (self.tell.clone(), self.fail_fast);
@@ -45,10 +46,10 @@ impl All {
                 let tell = move |told| tell.send(number, told);
                 let is_over = stopped.borrow().is_some() || fail_fast && broken.get();
                 let verdict = if is_over {
-                    skip(&way, &scenario, &file, &tell);
+                    skip(&way, &scenario, &tell);
                     Verdict::NotRun
                 } else {
-                    play(scenario, file, way, stopped, &tell).await
+                    play(scenario, way, stopped, &tell).await
                 };
                 broken.set(broken.get() || !matches!(verdict, Verdict::Passed | Verdict::NotRun));
                 drop(slot);
@@ -62,18 +63,16 @@ impl All {
 }
 
 /// Tells of a scenario that is not played.
-fn skip(way: &Way, scenario: &Scenario, file: &str, tell: &dyn Fn(Told)) {
+fn skip(way: &Way, scenario: &Scenario, tell: &dyn Fn(Told)) {
     tell(Told::Scenario);
-    let steps: Vec<_> = scenario.steps.iter().map(|step| not_run(way, scenario, step)).collect();
-    steps.iter().for_each(|step| tell(Told::Step(step.clone())));
-    let (file, name) = (file.to_owned(), scenario.name.clone());
-    tell(Told::Played(Played { file, name, steps, took: Default::default() }));
+    scenario.steps.iter().for_each(|step| tell(Told::Step(not_run(way, scenario, step))));
+    tell(Told::Played(Duration::ZERO));
 }
 
 /// A step that is not played.
 pub fn not_run(way: &Way, scenario: &Scenario, step: &Step) -> StepDone {
     let what = way.describe(scenario, step);
-    StepDone { line: step.line, what, took: Default::default(), end: StepEnd::NotRun }
+    StepDone { line: step.line, what, took: Duration::ZERO, end: StepEnd::NotRun }
 }
 
 /// The exit code of all together: the first failure that has one of its own, else whether all passed.

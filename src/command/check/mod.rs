@@ -8,10 +8,9 @@ mod refuse;
 mod tell;
 
 use std::env;
-use std::future::pending;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::sync::watch;
@@ -19,20 +18,22 @@ use tokio::task::LocalSet;
 
 use super::cookies::Cookies;
 use super::plan::limit;
-use super::request::how;
+use super::request::{asks_for_password, how};
 use super::scenarios::{Loaded, Reading, Surroundings, Unread, load};
-use crate::cli::CheckArgs;
+use super::stderr::LAST_WORDS;
+use crate::cli::{CheckArgs, OpeningArgs};
 use crate::exit::{self, Exit, code};
 use crate::failure::{Failure, TimeLimit};
-use crate::handshake::{Request, Secret, Target};
+use crate::handshake::{Jar, Request, Secret, Target};
+use crate::net::How;
 use crate::output::Palette;
-use crate::session::{Interrupt, Interrupts};
-use crate::ui::{Lines, Tap, Telling, Voice, signal_name};
+use crate::session::{Interrupt, Interrupts, until};
+use crate::ui::{Lines, Tap, Telling, Voice, leave_signals, signal_name};
 use crate::wire::Close;
 use all::{All, overall};
 use export::export;
 use open::Way;
-use play::Stop;
+use play::{PARTING, Stop};
 use refuse::refuse;
 use tell::{Manner, Report, Teller};
 
@@ -53,17 +54,22 @@ pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result
         Read::Unread(unread) => return refuse(&unread, &arguments, voice),
         Read::Ended(signal) => return Ok(Exit::Signal(signal)),
     };
-    let jar = Cookies::of(&arguments.opening, None, target.as_ref())?.jar;
     let report = Report::begin(&arguments)?;
     let (jobs, fail_fast) = (arguments.jobs.get(), arguments.fail_fast);
     let (telling, is_tap) = (telling(&arguments), arguments.tap);
+    let retry = arguments.opening.retry.rules();
+    let (jar, how) = match means(arguments.opening, &target, &mut interrupts).await? {
+        Ok(means) => means,
+        Err(signal) => return Ok(Exit::Signal(signal)),
+    };
+    leave_signals();
     let way = Rc::new(Way {
         url: target.as_ref().map(Request::shown_url),
         target,
-        retry: arguments.opening.retry.rules(),
+        retry,
         jar,
         max_message: Some(arguments.max_message_size).filter(|size| *size > 0),
-        how: how(arguments.opening)?,
+        how,
         voice,
     });
     let teller = Teller::begin(Manner { telling, report, is_tap, voice }, &loaded)?;
@@ -91,16 +97,49 @@ async fn read(
 ) -> Result<Read, Failure> {
     let (files, vars) = (arguments.files.clone(), arguments.vars.clone());
     let surroundings = Surroundings::Ours;
-    let reading = tokio::task::spawn_blocking(move || {
-        load(&files, &Reading { vars: &vars, has_url, surroundings })
-    });
+    let read = move || load(&files, &Reading { vars: &vars, has_url, surroundings });
+    Ok(match unless_ended(read, interrupts).await? {
+        Ok(Ok(loaded)) => Read::All(loaded),
+        Ok(Err(unread)) => Read::Unread(unread),
+        Err(signal) => Read::Ended(signal),
+    })
+}
+
+/// The cookies and the way to the server, with what the flags name as files; or the signal that came
+/// before.
+///
+/// # Errors
+/// What cannot be obeyed, or read; or the limit on the whole run is reached.
+async fn means(
+    opening: OpeningArgs,
+    target: &Option<Target>,
+    interrupts: &mut Interrupts,
+) -> Result<Result<(Option<Jar>, How), i32>, Failure> {
+    let target = target.clone();
+    let asks = asks_for_password(&opening);
+    let read = move || Ok((Cookies::of(&opening, None, target.as_ref())?.jar, how(opening)?));
+    if asks {
+        // Limits are not about whoever types.
+        return read().map(Ok);
+    }
+    match unless_ended(read, interrupts).await? {
+        Ok(means) => means.map(Ok),
+        Err(signal) => Ok(Err(signal)),
+    }
+}
+
+/// Reads what may take its time; or gives the signal back that came before.
+///
+/// # Errors
+/// The limit on the whole run is reached.
+async fn unless_ended<T: Send + 'static>(
+    read: impl FnOnce() -> T + Send + 'static,
+    interrupts: &mut Interrupts,
+) -> Result<Result<T, i32>, Failure> {
     tokio::select! {
-        loaded = reading => Ok(match loaded.context("cannot read")? {
-            Ok(loaded) => Read::All(loaded),
-            Err(unread) => Read::Unread(unread),
-        }),
+        read = tokio::task::spawn_blocking(read) => Ok(Ok(read.context("cannot read")?)),
         interrupt = interrupts.next() => match interrupt {
-            Interrupt::Signal(signal) => Ok(Read::Ended(signal)),
+            Interrupt::Signal(signal) => Ok(Err(signal)),
             Interrupt::MaxTime(limit) => Err(Failure::TimeLimit(TimeLimit::MaxTime(limit))),
         },
     }
@@ -128,16 +167,11 @@ async fn conduct(all: All, teller: Teller, mut interrupts: Interrupts) -> Result
         ended.get_or_insert(ending);
     };
     // A stdout that is stuck does not keep limits and signals from ending it.
-    let deadline = interrupts.deadline();
-    let late = async {
-        match deadline {
-            Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-            None => pending().await,
-        }
-    };
+    let earliest = Instant::now() + LAST_WORDS;
+    let deadline = interrupts.deadline().map(|deadline| deadline.max(earliest));
     let told = tokio::select! {
         told = teller.end() => told,
-        () = late => Ok(()),
+        () = until(deadline) => Ok(()),
         interrupt = interrupts.next() => return Ok(Ended::by(interrupt, voice).exit),
     };
     let (exit, last_words) = match ended {
@@ -162,12 +196,13 @@ impl Ended {
         match interrupt {
             Interrupt::Signal(signal) => {
                 let why = format!("ended by {}", signal_name(signal));
-                let stop = Stop { why, close: Close::new(1001, "") };
+                let stop = Stop { why, close: Close::new(1001, ""), patience: PARTING };
                 Ended { exit: Exit::Signal(signal), stop, last_words: String::new() }
             }
             Interrupt::MaxTime(limit) => {
                 let failure = Failure::TimeLimit(TimeLimit::MaxTime(limit));
-                let stop = Stop { why: failure.to_string(), close: Close::new(1000, "") };
+                let (why, close) = (failure.to_string(), Close::new(1000, ""));
+                let stop = Stop { why, close, patience: Duration::ZERO };
                 let last_words = voice.failure(&failure);
                 Ended { exit: exit::of_failure(&failure), stop, last_words }
             }
@@ -176,7 +211,8 @@ impl Ended {
 
     /// Because nobody reads what is told: as for any program whose reader has gone, but in order.
     fn unheard() -> Ended {
-        let stop = Stop { why: "nobody reads the results".into(), close: Close::new(1001, "") };
+        let (why, close) = ("nobody reads the results".into(), Close::new(1001, ""));
+        let stop = Stop { why, close, patience: PARTING };
         Ended { exit: Exit::Code(code::OUTPUT), stop, last_words: String::new() }
     }
 }

@@ -1,12 +1,11 @@
 //! How the connections of scenarios are opened.
 
 use std::io::{self, Write as _};
-use std::time::{Instant, SystemTime};
 
 use tokio::time::sleep;
 
 use crate::command::serve;
-use crate::command::setback::setback;
+use crate::command::setback::Tries;
 use crate::failure::Failure;
 use crate::handshake::{HeaderLine, Jar, Location, Step as Stage, Target};
 use crate::net::{self, How, Opened};
@@ -67,33 +66,19 @@ impl Way {
         values: &Values,
     ) -> Result<Opened, Failure> {
         let mut how = self.how(opening, values)?;
-        let location = match self.target(opening, usual, values)? {
-            Target::Server(location) => location,
-            Target::Echo => {
-                how.go_straight();
-                serve::start_echo().await?
-            }
-        };
+        let location = serve::locate(self.target(opening, usual, values)?, &mut how).await?;
         let say = |text: String| {
             // Where nobody reads there is nobody to tell.
             let _ = io::stderr().lock().write_all(hide(text, values.secrets()).as_bytes());
         };
-        let first = Instant::now();
-        let mut made = 0;
+        let mut tries = Tries::begin(self.retry, opening.status);
         loop {
             let failure = match self.try_once(&location, &how, &say).await {
                 Ok(opened) => return Ok(opened),
                 Err(failure) => failure,
             };
-            let is_expected = |status: u16| matches!(&failure, Failure::Refused(refusal) if refusal.status.as_u16() == status);
-            let setback = setback(&failure, SystemTime::now());
-            let pause = match opening.status {
-                Some(status) if is_expected(status) => None,
-                _ => self.retry.pause(setback, made, first.elapsed()),
-            };
-            let Some(pause) = pause else { return Err(failure) };
-            made += 1;
-            say(self.voice.retry(&failure, pause, self.retry.times - made));
+            let Some((pause, left)) = tries.next(&failure) else { return Err(failure) };
+            say(self.voice.retry(&failure, pause, Some(left)));
             sleep(pause).await;
         }
     }

@@ -1,12 +1,12 @@
 //! One scenario, step by step, over its connections.
 
 use std::convert::Infallible;
-use std::future::{pending, ready};
+use std::future::ready;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::{Instant as TokioInstant, sleep, sleep_until};
+use tokio::time::timeout;
 
 use super::all::not_run;
 use super::open::Way;
@@ -14,17 +14,19 @@ use super::tell::Told;
 use crate::command::connection::{Connection, came, converse};
 use crate::exit::{self, Answer, Closure, Exit};
 use crate::failure::Failure;
-use crate::net::{self};
+use crate::net;
 use crate::output::escape::one_line;
 use crate::scenario::{
-    Act, Awaited, Expectation, Explanation, Judged, Opening, Played, Scenario, Step, StepDone,
-    StepEnd, Values, ended, hide, rounded,
+    Act, Awaited, Expectation, Explanation, Judged, Opening, Scenario, Step, StepDone, StepEnd,
+    Values, ended, rounded,
 };
-use crate::session::{Conversation, Heard};
+use crate::session::{Conversation, Heard, until};
 use crate::wire::{Close, Role};
 
 /// How long the connections may take to part; how they do is not judged.
-const PARTING: Duration = Duration::from_secs(1);
+pub const PARTING: Duration = Duration::from_secs(1);
+/// How long the last bytes may take when all is ended from outside: enough for peers that read.
+const LAST_BYTES: Duration = Duration::from_millis(100);
 /// Things that also came, and are told.
 const TOLD: usize = 10;
 
@@ -48,6 +50,8 @@ pub struct Stop {
     pub why: String,
     /// What peers are told.
     pub close: Close,
+    /// How long they may take to answer that.
+    pub patience: Duration,
 }
 
 /// Why a step did not pass.
@@ -82,7 +86,6 @@ struct Play<'a> {
 /// Plays a scenario, and tells of each step.
 pub async fn play(
     scenario: Scenario,
-    file: String,
     way: Rc<Way>,
     stopped: watch::Receiver<Option<Stop>>,
     tell: &dyn Fn(Told),
@@ -103,7 +106,6 @@ pub async fn play(
         tell,
     };
     let mut verdict = Verdict::Passed;
-    let mut steps = Vec::new();
     for step in &scenario.steps {
         let done = if verdict == Verdict::Passed {
             let (done, then) = play.step(step).await;
@@ -112,10 +114,9 @@ pub async fn play(
         } else {
             not_run(&way, &scenario, step)
         };
-        tell(Told::Step(done.clone()));
-        steps.push(done);
+        tell(Told::Step(done));
     }
-    tell(Told::Played(Played { file, name: scenario.name.clone(), steps, took: begun.elapsed() }));
+    tell(Told::Played(begun.elapsed()));
     play.part().await;
     verdict
 }
@@ -191,13 +192,12 @@ impl Play<'_> {
     }
 
     /// Waits until something moves, a time has come, or all is ended from outside.
-    async fn wait(&mut self, until: Instant) -> Result<(), Trouble> {
-        let late = TokioInstant::from_std(until);
+    async fn wait(&mut self, time: Instant) -> Result<(), Trouble> {
         tokio::select! {
             biased;
             _ = self.stopped.wait_for(Option::is_some) => Err(Trouble::Stopped),
             () = converse(&mut self.connections) => Ok(()),
-            () = sleep_until(late) => Ok(()),
+            () = until(Some(time)) => Ok(()),
         }
     }
 
@@ -207,14 +207,9 @@ impl Play<'_> {
         }
         let way = Rc::clone(&self.way);
         let mut stopped = self.stopped.clone();
-        let late = async {
-            match opening.within {
-                Some(within) => sleep(within).await,
-                None => pending().await,
-            }
-        };
+        let late = opening.within.map(|within| Instant::now() + within);
         let opened = tokio::select! {
-            () = late => {
+            () = until(late) => {
                 let within = rounded(opening.within.unwrap_or_default());
                 return Err(unmet([format!("it was not open within {within}")]));
             }
@@ -291,7 +286,7 @@ impl Play<'_> {
                 let is_end = matches!(heard, Heard::End(_));
                 match expected.judge(came(&heard), &self.values) {
                     Judged::Met(captured) => {
-                        captured.into_iter().for_each(|(name, json)| self.values.set(&name, json));
+                        self.values.keep(captured);
                         return Ok(());
                     }
                     Judged::Unmet if !is_end && (expected.skip || is_control) => {
@@ -324,36 +319,16 @@ impl Play<'_> {
         }
     }
 
-    /// Why something that came is not what was expected. Secrets are named before anything is cut.
+    /// Why something that came is not what was expected.
     fn unlike(&self, expected: &Expectation, before: &str, heard: &Heard) -> Trouble {
-        let shown = self.masked(heard);
-        let got = format!("{before}: {}", came(&shown).describe());
-        let mut why = expected.explain(came(&shown), &self.values.masked());
-        if why.is_empty() {
-            why = expected.explain(came(heard), &self.values);
-        }
-        unmet([got].into_iter().chain(why))
-    }
-
-    /// Something that came, with names in place of the secrets in it.
-    fn masked(&self, heard: &Heard) -> Heard {
-        match heard {
-            Heard::Message(kind, payload) => match std::str::from_utf8(payload) {
-                Ok(text) => {
-                    let text = hide(text.to_owned(), self.values.secrets());
-                    Heard::Message(*kind, text.into())
-                }
-                Err(_) => heard.clone(),
-            },
-            heard => heard.clone(),
-        }
+        unmet(expected.unlike(before, came(heard), &self.values))
     }
 
     async fn expect_silence(&mut self, conn: usize, length: Duration) -> Result<(), Trouble> {
         let deadline = Instant::now() + length;
         loop {
             if let Some(heard) = self.connections[conn].as_mut().and_then(Connection::take) {
-                let came = came(&self.masked(&heard)).describe();
+                let came = came(&heard).describe(&self.values);
                 return Err(unmet([format!("came: {came}")]));
             }
             if Instant::now() >= deadline {
@@ -390,7 +365,7 @@ impl Play<'_> {
 
     fn pass_over(&mut self, conn: usize, heard: &Heard) {
         if self.passed_over.len() < TOLD {
-            let shown = came(&self.masked(heard)).describe();
+            let shown = came(heard).describe(&self.values);
             self.passed_over.push(self.named(conn) + &shown);
         } else {
             self.more_passed_over += 1;
@@ -420,7 +395,7 @@ impl Play<'_> {
         for (conn, connection) in self.connections.iter().enumerate() {
             for heard in connection.iter().flat_map(Connection::untaken) {
                 if arrived.len() < TOLD {
-                    arrived.push(self.named(conn) + &came(&self.masked(heard)).describe());
+                    arrived.push(self.named(conn) + &came(heard).describe(&self.values));
                 } else {
                     more += 1;
                 }
@@ -434,26 +409,36 @@ impl Play<'_> {
 
     /// Closes what is open, and waits for the answers.
     async fn part(mut self) {
-        let stop = self.stopped.borrow().as_ref().map(|stop| stop.close.clone());
-        let close = stop.unwrap_or(Close::new(1000, ""));
+        let stop = self.stopped.borrow().as_ref().map(|stop| (stop.close.clone(), stop.patience));
+        let is_stopped = stop.is_some();
+        let (close, patience) = stop.unwrap_or((Close::new(1000, ""), PARTING));
         for connection in self.connections.iter_mut().flatten() {
             connection.close(close.clone());
         }
-        let deadline = Instant::now() + PARTING;
+        // It goes out, though nobody may wait for what comes back.
+        let _ = timeout(Duration::ZERO, converse(&mut self.connections)).await;
+        let deadline = Instant::now() + patience;
         let is_open = |connection: &Connection| connection.ended.is_none();
         while self.connections.iter().flatten().any(is_open) && Instant::now() < deadline {
             // Nobody looks at what comes now.
             for connection in self.connections.iter_mut().flatten() {
                 while connection.ended.is_none() && connection.take().is_some() {}
             }
-            let late = sleep_until(TokioInstant::from_std(deadline));
             tokio::select! {
                 () = converse(&mut self.connections) => {}
-                () = late => {}
+                () = until(Some(deadline)) => {}
             }
         }
-        for connection in self.connections.into_iter().flatten() {
-            connection.part().await;
+        let parting = async {
+            for connection in self.connections.into_iter().flatten() {
+                connection.part().await;
+            }
+        };
+        if is_stopped {
+            // Peers that do not read are not waited for, however many they are.
+            let _ = timeout(LAST_BYTES, parting).await;
+        } else {
+            parting.await;
         }
     }
 }

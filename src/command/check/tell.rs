@@ -34,8 +34,8 @@ pub enum Told {
     Begun(String),
     /// A step is done.
     Step(StepDone),
-    /// A scenario is over.
-    Played(Played),
+    /// A scenario is over, after so long.
+    Played(Duration),
 }
 
 /// Tells the thread.
@@ -82,6 +82,7 @@ impl Teller {
             file: one.file.clone(),
             name: one.scenario.name.clone(),
             told: VecDeque::new(),
+            steps: Vec::with_capacity(one.scenario.steps.len()),
         });
         let (sender, heard) = mpsc::channel();
         let (done, is_done) = oneshot::channel();
@@ -134,12 +135,14 @@ impl Teller {
     }
 }
 
-/// A scenario whose turn has not come.
-#[derive(Debug)]
+/// A scenario that is not over.
+#[derive(Debug, Default)]
 struct Waiting {
     file: String,
     name: Option<String>,
     told: VecDeque<Told>,
+    /// What became of its steps.
+    steps: Vec<StepDone>,
 }
 
 struct Thread {
@@ -209,12 +212,16 @@ impl Thread {
                     let _ = io::stderr().lock().write_all(format!("{file}\n{text}").as_bytes());
                 }
                 self.print(&text);
+                self.waiting[self.next].steps.push(step);
             }
             Told::Scenario => {
                 let text = self.telling.scenario(file, name.as_deref());
                 self.print(&text);
             }
-            Told::Played(played) => {
+            Told::Played(took) => {
+                let Waiting { file, name, steps, .. } =
+                    std::mem::take(&mut self.waiting[self.next]);
+                let played = Played { file, name, steps, took };
                 let text = self.telling.played(&played);
                 self.print(&text);
                 self.annotate(&played);

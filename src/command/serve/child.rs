@@ -2,12 +2,16 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::ExitStatus;
 
 use anyhow::Context as _;
-use signal_hook::consts::SIGTERM;
+use rustix::process::{Pid, Signal, getpgrp, kill_process};
+use rustix::termios::tcgetpgrp;
+use signal_hook::consts::SIGINT;
 use tokio::process::Command;
 
 use crate::exit::{Exit, code};
@@ -57,17 +61,18 @@ impl<'a> Child<'a> {
             Ok(child) => child,
             Err(error) => return Ok(Exit::Code(self.cannot_spawn(&error))),
         };
+        let mut signalled = None;
         let status = loop {
             tokio::select! {
                 status = child.wait() => break status.context("cannot wait for the command")?,
-                // Ctrl-C goes to the child too, which decides what it means; we only outlive it.
-                interrupt = interrupts.next() => if interrupt == Interrupt::Signal(SIGTERM) {
-                    pass_on_terminate(child.id());
+                // What it means is the child's to decide; we only outlive it.
+                interrupt = interrupts.next() => if let Interrupt::Signal(signal) = interrupt {
+                    signalled = Some(signal);
+                    pass_on(signal, child.id());
                 }
             }
         };
-        let by_signal = status.signal().map(|signal| 128 + signal);
-        Ok(Exit::Code(status.code().or(by_signal).unwrap_or(code::OTHER)))
+        Ok(exit(status, signalled))
     }
 
     fn cannot_spawn(&self, error: &io::Error) -> i32 {
@@ -78,10 +83,52 @@ impl<'a> Child<'a> {
     }
 }
 
-fn pass_on_terminate(child: Option<u32>) {
-    use rustix::process::{Pid, Signal, kill_process};
-    if let Some(pid) = child.and_then(|id| Pid::from_raw(id.cast_signed())) {
+/// How we end after a child with this status, and a signal that came to us. Dying by that, as it did,
+/// is what stops a shell's loop around us.
+fn exit(status: ExitStatus, signalled: Option<i32>) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, Some(signal)) if signalled == Some(signal) => Exit::Signal(signal),
+        (None, Some(signal)) => Exit::Code(128 + signal),
+        (None, None) => Exit::Code(code::OTHER),
+    }
+}
+
+/// Passes a signal on, except a Ctrl-C that the child has had from the terminal itself.
+fn pass_on(signal: i32, child: Option<u32>) {
+    if signal == SIGINT && is_in_foreground() {
+        return;
+    }
+    let child = child.and_then(|id| Pid::from_raw(id.cast_signed()));
+    if let (Some(child), Some(signal)) = (child, Signal::from_named_raw(signal)) {
         // A child that has gone meanwhile needs no signal.
-        let _ = kill_process(pid, Signal::TERM);
+        let _ = kill_process(child, signal);
+    }
+}
+
+/// Whether Ctrl-C at the terminal goes to us, and then to the child too.
+fn is_in_foreground() -> bool {
+    let terminal = File::open("/dev/tty").and_then(|tty| Ok(tcgetpgrp(tty)?));
+    terminal.is_ok_and(|group| group == getpgrp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_of_the_child_is_ours_if_we_had_it_too() {
+        let (exited, killed) = (|code| code << 8, |signal| signal);
+        let cases = [
+            (exited(0), None, Exit::Code(0)),
+            (exited(7), Some(2), Exit::Code(7)),
+            (killed(2), Some(2), Exit::Signal(2)),
+            (killed(15), Some(15), Exit::Signal(15)),
+            (killed(9), Some(15), Exit::Code(137)),
+            (killed(2), None, Exit::Code(130)),
+        ];
+        for (status, signalled, expected) in cases {
+            assert_eq!(exit(ExitStatus::from_raw(status), signalled), expected, "{status:x}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::lines::Lines;
 use super::replay::{Client, Replay};
 use crate::failure::root_cause;
 use crate::net::{Reception, ServerSide};
-use crate::session::{Account, Beginning, Chronicle, Conduct, Scribe, Serving, Spare};
+use crate::session::{Account, Beginning, Burden, Chronicle, Conduct, Scribe, Serving, Spare};
 use crate::ui;
 use crate::wire::Role;
 
@@ -110,9 +110,13 @@ impl Door {
         subprotocol: Option<&str>,
         account: &Account,
     ) {
-        let Account { received, sent, closure, fell_behind, .. } = account;
-        if *fell_behind {
-            self.lines.say(&format!("wspipe: {address} {}", ui::behind(path)));
+        let Account { received, sent, closure, burden, .. } = account;
+        if let Some(burden) = burden {
+            let said = match burden {
+                Burden::Behind => ui::behind(path),
+                Burden::TooMuch => ui::too_much(path),
+            };
+            self.lines.say(&format!("wspipe: {address} {said}"));
         }
         if self.verbose {
             let flows = [received, sent];

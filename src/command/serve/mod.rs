@@ -24,8 +24,8 @@ use url::Host;
 use crate::cli::ServeArgs;
 use crate::exit::{Exit, code};
 use crate::failure::Failure;
-use crate::handshake::Location;
-use crate::net;
+use crate::handshake::{Location, Target};
+use crate::net::{self, How};
 use crate::session::{Chronicle, Interrupt, Interrupts, MAX_HELD, Spare};
 use child::Child;
 use door::Door;
@@ -34,11 +34,22 @@ use lines::Lines;
 /// How long clients may take to part when the server ends.
 const PARTING: Duration = Duration::from_secs(1);
 
-/// Starts the server behind `echo:`, on a free port of loopback.
+/// Where a target is; `echo:` is a server that is started for it.
 ///
 /// # Errors
-/// There is no port.
-pub async fn start_echo() -> Result<Location, Failure> {
+/// That cannot be started.
+pub async fn locate(target: Target, how: &mut How) -> Result<Location, Failure> {
+    match target {
+        Target::Server(location) => Ok(location),
+        Target::Echo => {
+            how.go_straight();
+            start_echo().await
+        }
+    }
+}
+
+/// Starts the server behind `echo:`, on a free port of loopback.
+async fn start_echo() -> Result<Location, Failure> {
     let (listener, address) = listen("127.0.0.1:0").await?;
     let (_, ended) = watch::channel(());
     // Nobody but us comes, and we read while we write.

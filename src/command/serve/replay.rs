@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
-use tokio::time::sleep_until;
 
 use super::lines::Lines;
 use crate::command::connection::{Connection, came, converse};
@@ -17,7 +16,7 @@ use crate::command::scenarios::{Reading, Surroundings, read};
 use crate::failure::Failure;
 use crate::net::ServerSide;
 use crate::scenario::{Cue, Expectation, Judged, Part, Speed, Values, ended, parts};
-use crate::session::{Conversation, Heard, MAX_HELD};
+use crate::session::{Conversation, Heard, MAX_HELD, until};
 use crate::wire::{Close, Role};
 
 /// How long a client that is about to end may take to say its last when the server ends.
@@ -199,20 +198,16 @@ impl Performance {
             }
             _ => self.wait_until(before + self.replay.speed.of(part.gap)).await?,
         }
-        let connection = match &mut self.connections[conn] {
-            Some(Connection { ended: None, .. }) => self.connections[conn].as_mut(),
-            Some(Connection { ended: Some(closure), .. }) => {
-                return Err(Trouble::Departed(vec![format!("it had gone: {}", ended(closure))]));
-            }
-            None => None,
-        };
-        let Some(connection) = connection else { return Ok(()) };
+        let Some(connection) = &mut self.connections[conn] else { return Ok(()) };
+        if let Some(closure) = &connection.ended {
+            return Err(Trouble::Departed(vec![format!("it had gone: {}", ended(closure))]));
+        }
         match &part.cue {
             Cue::Say(kind, content, kept) => {
                 let payload = content.payload(&self.values);
                 let said = Heard::Message(*kind, payload.clone().into());
                 if let Judged::Met(captured) = kept.judge(came(&said), &self.values) {
-                    captured.into_iter().for_each(|(name, json)| self.values.set(&name, json));
+                    self.values.keep(captured);
                 }
                 connection.say(*kind, payload);
                 self.while_not(conn, Connection::is_on_its_way, None).await
@@ -238,18 +233,12 @@ impl Performance {
     ///
     /// # Errors
     /// The server has ended, and there was time for last words.
-    async fn wait(&mut self, until: Option<Instant>) -> Result<(), Trouble> {
+    async fn wait(&mut self, time: Option<Instant>) -> Result<(), Trouble> {
         let last = self.last_words.map(|begun| begun + LAST_WORDS);
         if last.is_some_and(|last| Instant::now() >= last) {
             return Err(Trouble::Ended);
         }
-        let late = until.into_iter().chain(last).min();
-        let late = async {
-            match late {
-                Some(late) => sleep_until(late.into()).await,
-                None => std::future::pending().await,
-            }
-        };
+        let late = time.into_iter().chain(last).min();
         tokio::select! {
             biased;
             () = converse(&mut self.connections) => Ok(()),
@@ -257,7 +246,7 @@ impl Performance {
                 self.early.push_back(client);
                 Ok(())
             }
-            () = late => Ok(()),
+            () = until(late) => Ok(()),
             _ = self.ended.changed(), if self.last_words.is_none() => {
                 self.last_words = Some(Instant::now());
                 Ok(())
@@ -276,12 +265,12 @@ impl Performance {
         &mut self,
         conn: usize,
         is_done: impl Fn(&Connection) -> bool,
-        until: Option<Instant>,
+        time: Option<Instant>,
     ) -> Result<(), Trouble> {
         let goes_on = |one: &Connection| one.ended.is_none() && !is_done(one);
-        let is_early = || until.is_none_or(|until| Instant::now() < until);
+        let is_early = || time.is_none_or(|time| Instant::now() < time);
         while self.connections[conn].as_ref().is_some_and(goes_on) && is_early() {
-            self.wait(until).await?;
+            self.wait(time).await?;
         }
         Ok(())
     }
@@ -315,9 +304,7 @@ impl Performance {
                 if let Judged::Met(_) = expected.judge(came, &self.values) {
                     return Ok(());
                 }
-                let got = format!("came: {}", came.describe());
-                let why = expected.explain(came, &self.values);
-                return Err(Trouble::Departed([got].into_iter().chain(why).collect()));
+                return Err(Trouble::Departed(expected.unlike("came", came, &self.values)));
             }
             self.wait(None).await?;
         }
@@ -330,7 +317,7 @@ impl Performance {
                 match connection.take() {
                     Some(Heard::End(_)) => break,
                     Some(heard) => {
-                        let got = format!("came: {}", came(&heard).describe());
+                        let got = format!("came: {}", came(&heard).describe(&self.values));
                         return Err((conn, Trouble::Departed(vec![got])));
                     }
                     None => match self.wait(None).await {

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use super::{Parsed, Reading};
 use crate::codec;
 use crate::scenario::Content;
-use crate::scenario::expectation::{Pattern, Query};
 use crate::scenario::fields::{self, Fields, Mistake};
+use crate::scenario::filter::{Pattern, Query};
 use crate::scenario::template::{JsonTemplate, Template, Values, is_variable};
 use crate::wire::{Kind, MAX_CONTROL_PAYLOAD};
 
