@@ -16,6 +16,8 @@ use super::writer::FULL;
 
 /// Buffers that the thread may have at a time.
 const IN_FLIGHT: usize = 2;
+/// Bytes of short texts behind which no more are taken: whoever reads them has stopped.
+const BACKLOG: usize = 256 * 1024;
 
 /// Where the bytes go.
 #[derive(Debug)]
@@ -140,6 +142,22 @@ impl Thread {
         let _ = self.full.send(full);
     }
 
+    /// Has a text written, however far the thread is behind, unless far more waits than anybody reads.
+    ///
+    /// # Errors
+    /// The output could not be opened or written. The thread has ended then.
+    pub fn tell(&mut self, text: &[u8]) -> io::Result<()> {
+        while let Ok(result) = self.returned.try_recv() {
+            self.has_back(result)?;
+        }
+        if self.left() < BACKLOG {
+            let mut full = self.spare.pop().unwrap_or_default();
+            full.extend_from_slice(text);
+            self.take(full);
+        }
+        Ok(())
+    }
+
     /// Waits until a buffer is written; for ever when it has none.
     ///
     /// # Errors
@@ -151,6 +169,10 @@ impl Thread {
         let Some(result) = self.returned.recv().await else {
             return std::future::pending().await;
         };
+        self.has_back(result)
+    }
+
+    fn has_back(&mut self, result: io::Result<Vec<u8>>) -> io::Result<()> {
         self.in_flight.pop_front();
         self.spare.push(result?);
         Ok(())
@@ -211,5 +233,45 @@ fn write_all(
             return;
         }
         next = waiting.or_else(|| full.recv().ok());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn what_was_told_and_written_takes_no_memory() {
+        let nothing = File::options().write(true).open("/dev/null").unwrap();
+        let mut thread = Thread::start(Destination::Apart(nothing)).unwrap();
+        for _ in 0..20_000 {
+            thread.tell(&[b'x'; 1024]).unwrap();
+        }
+        // Each that is not written is counted once here, and at most once more on its way back.
+        let most = 2 * BACKLOG / 1024 + 2;
+        let kept = thread.returned.len() + thread.spare.len() + thread.in_flight.len();
+        assert!(kept <= most, "{kept} buffers");
+    }
+
+    #[test]
+    fn what_is_told_while_nobody_reads_is_bounded_and_what_is_told_then_is_written() {
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        let mut thread = Thread::start(Destination::Apart(File::from(writer))).unwrap();
+        for number in 0..2 * BACKLOG / 8 {
+            thread.tell(format!("{number:07}\n").as_bytes()).unwrap();
+        }
+        assert!(thread.left() <= BACKLOG, "{} bytes", thread.left());
+        let mut reader = File::from(reader);
+        let mut first = vec![0; BACKLOG];
+        reader.read_exact(&mut first).unwrap();
+        for (number, line) in first.chunks(8).enumerate() {
+            assert_eq!(line, format!("{number:07}\n").as_bytes());
+        }
+        drop(thread);
+        let mut rest = String::new();
+        reader.read_to_string(&mut rest).unwrap();
+        assert!(rest.lines().all(|line| line.len() == 7), "{rest}");
     }
 }

@@ -163,13 +163,20 @@ impl Writer {
         }
     }
 
-    /// Leaves bytes to the thread at once, however far it is behind; for a few short texts, whose
-    /// memory needs no bound.
-    pub fn hand_over(&mut self, bytes: &[u8]) {
+    /// Leaves a short text to the thread at once, however far it is behind. Where nobody has read for
+    /// long, it is lost.
+    pub fn hand_over(&mut self, text: &[u8]) {
         self.open();
         match &mut self.route {
-            Route::Thread(thread) => thread.take(bytes.to_vec()),
-            _ => self.buffer.extend_from_slice(bytes),
+            Route::Thread(thread) => {
+                if let Err(error) = thread.tell(text) {
+                    self.fail(error);
+                }
+            }
+            Route::Nowhere => {}
+            Route::Unknown | Route::File(_) | Route::Pipe(_) => {
+                self.buffer.extend_from_slice(text);
+            }
         }
     }
 
