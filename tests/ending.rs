@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Signal, kill_process};
 use support::{
-    CONTINUATION, DEADLINE, PING, Peer, TEXT, Wire, binary, close, dies_by, ends, frame, header,
-    ping, pong, run, text,
+    CONTINUATION, DEADLINE, Files, PING, Peer, TEXT, Wire, binary, close, dies_by, ends, frame,
+    header, ping, pong, run, text,
 };
 
 const SIGINT: i32 = 2;
@@ -106,6 +106,24 @@ fn n_0_sends_what_it_was_given_first() {
     });
     run(["listen", "-d", "hi", "-n", "0", &peer.url()]).output().check(ends(0));
     assert_eq!(peer.seen().close_code(), Some(1000));
+}
+
+#[test]
+fn a_connection_that_is_lost_once_the_condition_is_met_is_no_failure() {
+    // What was to be sent before our Close has not come yet.
+    let files = Files::new();
+    let nobody = files.fifo("nobody");
+    for command in ["listen", "connect"] {
+        let peer = Peer::start(|wire| {
+            wire.accept();
+            wire.send([text("one"), text("two")].concat());
+            wire.end_whatever_comes();
+        });
+        run([command, "-d", &format!("@{nobody}"), "-n", "2", &peer.url()])
+            .output()
+            .check(ends(0).printing("one\ntwo\n"));
+        peer.seen();
+    }
 }
 
 #[test]

@@ -167,14 +167,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         }
     }
 
-    /// The connection is gone.
+    /// The connection is gone. Once an end condition was met, that is only trouble in the closing
+    /// handshake, though our Close may have had to wait for messages that are to be sent before it.
     pub(super) fn lost(&mut self, why: String) {
         let put_off = self.close_to_put_off();
         self.count_unsent();
         self.put_off(put_off);
-        let closing = self.closing.take();
-        self.end(match closing {
-            Some(Closing { sent, .. }) => Closure::ByUs { sent, answer: Answer::Lost },
+        let closing = self.closing.take().map(|closing| closing.sent);
+        let asked = || self.course.ending.is_done().then(|| self.settings.close.clone());
+        self.end(match closing.or_else(asked) {
+            Some(sent) => Closure::ByUs { sent, answer: Answer::Lost },
             None => Closure::Lost(why),
         });
     }
