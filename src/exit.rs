@@ -210,8 +210,9 @@ pub fn judge(outcome: &Outcome, asked: &Asked) -> Exit {
     let excused = expected && !is_normal(outcome.closure.close_code());
     let unsent = outcome.unsent.is_any() && !outcome.condition_met && !excused;
     // Whoever wants our Close to be answered wants to know that everything before it came.
-    let losses = outcome.losses.is_any() && asked.answer_matters && !outcome.condition_met;
-    if outcome.unmet.is_some() || unsent || losses || outcome.cut {
+    let losses = outcome.losses.are_ours() && asked.answer_matters && !outcome.condition_met;
+    let incomplete = outcome.cut || outcome.losses.incomplete > 0;
+    if outcome.unmet.is_some() || unsent || losses || incomplete {
         return Exit::Code(code::NOT_AS_ASKED);
     }
     Exit::Code(code::SUCCESS)
@@ -395,7 +396,7 @@ mod tests {
     fn between_two_connections_it_ends_as_if_the_last_had_been_closed_by_us() {
         let apart = || ended(Closure::Apart);
         let listening = Asked { answer_matters: false, ..PLAIN };
-        let losses = Losses { uncertain: 1, cut: 0 };
+        let losses = Losses { uncertain: 1, ..Losses::default() };
         let unsent = Unsent { messages: 1, ..Unsent::default() };
         let limit = || Some(Failure::TimeLimit(TimeLimit::Wait(String::new())));
         let cases = [

@@ -24,7 +24,8 @@ pub struct ReconnectArgs {
     /// that had not been handed to the network wait for the next connection, as does further input. How many
     /// may not have arrived is said: those that had left since the last message from the peer or the last
     /// answered Ping (--ping-interval); a message may have been on its way before ours were. Where there are any, piped connect fails (exit 4) unless an end
-    /// condition was met. Where no try is left, the exit code is that of the last failure. Frames made by hand are for one connection, so that
+    /// condition was met. A message that breaks off after its beginning was printed gets its newline all the same, so
+    /// that the next one stands apart; it is counted, and the exit code is 4 then. Where no try is left, the exit code is that of the last failure. Frames made by hand are for one connection, so that
     /// --raw-frames does not go with it.
     ///
     /// Example: wspipe listen --reconnect --ping-interval 20s -d '{"subscribe":"trades"}' wss://example.com/

@@ -272,7 +272,7 @@ impl Sessions<'_> {
     /// Says that there is a gap, and what it costs.
     fn begin_gap(&mut self, last: &Outcome, pause: Duration) {
         let before = self.course.losses();
-        self.course.lose();
+        self.course.lose(last.cut);
         let losses = self.course.losses().since(before);
         let Told { voice, output, stderr, .. } = &mut self.around.told;
         if last.cut {

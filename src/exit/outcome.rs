@@ -62,24 +62,30 @@ impl Unsent {
     }
 }
 
-/// Messages that the peer may not have, or has not, because a connection was lost.
+/// Messages that did not come through as a whole, or may not have, because a connection was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
     /// Messages that had left since the last answered Ping or message from the peer.
     pub uncertain: u64,
     /// Messages that had begun to leave and were too large to be kept.
     pub cut: u64,
+    /// Messages of the peer's that were printed only in part.
+    pub incomplete: u64,
 }
 
 impl Losses {
-    /// Whether there is any.
-    pub fn is_any(self) -> bool {
+    /// Whether there is any of ours.
+    pub fn are_ours(self) -> bool {
         self.uncertain + self.cut > 0
     }
 
     /// What was added to these.
     pub fn since(self, before: Losses) -> Losses {
-        Losses { uncertain: self.uncertain - before.uncertain, cut: self.cut - before.cut }
+        Losses {
+            uncertain: self.uncertain - before.uncertain,
+            cut: self.cut - before.cut,
+            incomplete: self.incomplete - before.incomplete,
+        }
     }
 }
 

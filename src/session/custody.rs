@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn uncertain(uncertain: u64) -> Losses {
-        Losses { uncertain, cut: 0 }
+        Losses { uncertain, ..Losses::default() }
     }
 
     #[test]

@@ -41,10 +41,12 @@ impl Course {
         }
     }
 
-    /// The connection is gone: what can be sent on another one is held for it.
-    pub fn lose(&mut self) {
+    /// The connection is gone, perhaps within a message that is printed as it comes: what can be sent on
+    /// another one is held for it.
+    pub fn lose(&mut self, cut: bool) {
         let later = std::mem::take(&mut self.held);
         if let Some(custody) = &mut self.custody {
+            custody.losses.incomplete += u64::from(cut);
             self.held = custody.lost(later);
         }
         let waits = self.paced.as_mut().map(|paced| std::mem::take(&mut paced.waiting));

@@ -344,7 +344,7 @@ fn hours_between_two_connections_end_when_a_condition_says_so() {
             let mut interrupts = Interrupts::by([SIGURG; 2], Instant::now(), None).unwrap();
             let now = clock::now();
             let mut course = Course::new(Feed::new([]), None, rules(conditions), now).kept(0);
-            course.lose();
+            course.lose(false);
             let mut waited = 0;
             while let Gap::Done(()) = course.meanwhile(sleep(HOUR), &mut interrupts).await {
                 waited += 1;

@@ -39,9 +39,6 @@ pub fn gap_line(outcome: &Outcome, losses: Losses) -> String {
         Some(failure) => failure.to_string(),
         None => how(outcome),
     };
-    if outcome.cut {
-        line.push_str("; the last message is cut");
-    }
     push_losses(&mut line, losses);
     line
 }
@@ -79,12 +76,16 @@ fn push_losses(line: &mut String, losses: Losses) {
 }
 
 /// What connections that are gone have left behind, if that is anything.
-pub fn losses_line(Losses { uncertain, cut }: Losses) -> Option<String> {
+pub fn losses_line(Losses { uncertain, cut, incomplete }: Losses) -> Option<String> {
     let counted = |count: u64, what| {
         let plural = if count == 1 { "" } else { "s" };
         (count > 0).then(|| format!("{count} message{plural} {what}"))
     };
-    let parts = [counted(uncertain, "may not have arrived"), counted(cut, "cut off on the way")];
+    let parts = [
+        counted(uncertain, "may not have arrived"),
+        counted(cut, "cut off on the way"),
+        counted(incomplete, "from the peer printed only in part"),
+    ];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     if parts.is_empty() { None } else { Some(parts.join("; ")) }
 }
@@ -295,20 +296,20 @@ mod tests {
             cut,
             since_frame: None,
         };
-        let one = Losses { uncertain: 1, cut: 0 };
-        let all = Losses { uncertain: 2, cut: 1 };
+        let one = Losses { uncertain: 1, ..Losses::default() };
+        let all = Losses { uncertain: 2, cut: 1, incomplete: 1 };
         let lost = "connection lost: 1006 abnormal closure (reset)";
         assert_eq!(
             closing_line(&outcome(all, false), None),
             format!(
-                "{lost}; 3 messages not sent; 2 messages may not have arrived; 1 message cut off on the way"
+                "{lost}; 3 messages not sent; 2 messages may not have arrived; 1 message cut off on the way; 1 message from the peer printed only in part"
             )
         );
         // What was not sent waits for the next connection.
         assert_eq!(gap_line(&outcome(all, false), Losses::default()), lost);
         assert_eq!(
             gap_line(&outcome(all, true), one),
-            format!("{lost}; the last message is cut; 1 message may not have arrived")
+            format!("{lost}; 1 message may not have arrived")
         );
         let silent = Failure::PeerSilent(Duration::from_secs(1));
         let line = gap_line(&Outcome { failure: Some(silent), ..outcome(all, false) }, one);
