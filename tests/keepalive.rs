@@ -125,24 +125,25 @@ fn a_close_that_cannot_leave_does_not_wait_for_ever_for_a_silent_peer() {
 
 #[test]
 fn a_peer_that_reads_a_large_message_slowly_and_answers_behind_it_stays() {
-    const SIZE: usize = 20 * MIB;
+    // For several times as long as a Pong may take, with less in that time than a system likes to keep for us.
+    const SLOWLY: usize = 3 * MIB;
     let peer = Peer::start(|wire| {
         // What it has not read waits with us, and not with the system on its side.
         set_socket_recv_buffer_size(wire.stream(), 64 * 1024).unwrap();
         wire.accept();
         let mut stream = wire.stream();
         let mut bytes = Vec::new();
-        while bytes.len() < SIZE {
-            pass(Duration::from_millis(200));
+        while bytes.len() < SLOWLY {
+            pass(Duration::from_millis(100));
             let had = bytes.len();
-            bytes.resize(had + MIB, 0);
+            bytes.resize(had + 64 * 1024, 0);
             stream.read_exact(&mut bytes[had..]).unwrap();
         }
         answer_pings(wire, bytes);
     });
-    let args = ["send", "--whole", "--binary", "--ping-interval", "100ms", "--ping-timeout", "3s"];
+    let args = ["send", "--whole", "--binary", "--ping-interval", "100ms", "--ping-timeout", "1s"];
     let input = tempfile::tempfile().unwrap();
-    input.set_len(SIZE as u64 + 1000).unwrap();
+    input.set_len(20 * MIB as u64).unwrap();
     run(args).arg(peer.url()).stdin_file(input).output().check(ends(0));
     peer.seen();
 }

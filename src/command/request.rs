@@ -45,6 +45,7 @@ pub fn how(arguments: OpeningArgs) -> Result<How, Failure> {
         limits: Limits {
             connect_timeout: limit(arguments.network.connect_timeout),
             tcp_keepalive: arguments.network.keepalive_time,
+            unsent: None,
         },
         http,
         redirects: arguments.location.then_some(Redirects {

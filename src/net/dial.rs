@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use hyper::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tower_service::Service;
 use url::Host;
 
@@ -111,11 +111,24 @@ pub async fn dial(end: &End, how: &How, tell: &mut dyn FnMut(Step)) -> Result<St
         }
     })?;
     let stream = stream.into_inner();
+    if let Some(bytes) = how.limits.unsent {
+        keep_at_most(bytes, &stream);
+    }
     if let Ok(peer) = stream.peer_addr() {
         tell(Step::Connected(peer));
     }
     Ok(Stream::Tcp(stream))
 }
+
+/// Has the system take so many bytes before they are on their way, and not more.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn keep_at_most(bytes: u32, stream: &TcpStream) {
+    // It is only asked for: without it, less is seen of a slow peer.
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes);
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn keep_at_most(_bytes: u32, _stream: &TcpStream) {}
 
 /// A listening socket on `address`.
 ///

@@ -77,6 +77,10 @@ pub struct Limits {
     pub connect_timeout: Option<Duration>,
     /// When an idle TCP connection is probed.
     pub tcp_keepalive: Duration,
+    /// Bytes that the system takes before they are on their way to the peer, so that it soon shows whether
+    /// the peer reads; as many as it likes where that is not said. Where the system knows no such limit,
+    /// there is none.
+    pub unsent: Option<u32>,
 }
 
 /// When each step was done.

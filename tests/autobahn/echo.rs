@@ -31,7 +31,7 @@ async fn main() -> anyhow::Result<()> {
         proxy_tls: TlsOptions::default(),
         http: Http::One,
         redirects: None,
-        limits: Limits { connect_timeout: Some(LIMIT), tcp_keepalive: KEEPALIVE },
+        limits: Limits { connect_timeout: Some(LIMIT), tcp_keepalive: KEEPALIVE, unsent: None },
     };
     let url = arguments.next().context("no URL")?;
     let Target::Server(location) = Target::parse(&url)? else {
