@@ -301,6 +301,23 @@ fn a_control_cut_by_fragments_is_escaped_on_a_terminal() {
 }
 
 #[test]
+fn a_terminal_is_spared_control_sequences_in_every_format() {
+    for format in ["text", "raw", "hex", "hexdump", "base64", "length", "jsonl"] {
+        // The second one has a length that is an ESC.
+        let peer = sending([text(HOSTILE), binary(&[b' '; 0x1b])].concat());
+        let args = ["listen", "--format", format, &peer.url()];
+        let output = run(args).stdout_terminal().output();
+        output.check(ends(0).with_stdout_checked_apart());
+        let printed = output.stdout_text().replace("\r\n", "\n");
+        let raw = |c: char| c.is_control() && !"\n\t".contains(c);
+        assert!(!printed.contains(raw), "{}", output.report());
+        assert!(!printed.contains(['\u{202e}', '\u{2066}', '\u{61c}']), "{}", output.report());
+        assert!(!printed.contains('\u{fffd}'), "{}", output.report());
+        peer.seen();
+    }
+}
+
+#[test]
 fn binary_is_hex_on_a_terminal() {
     let peer = sending(binary(b"\x1b[31m"));
     let output = run(["listen", "--binary", &peer.url()]).stdout_terminal().output();

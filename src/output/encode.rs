@@ -143,8 +143,10 @@ impl Encoder {
             Format::Base64 => self.base64(out, piece),
             Format::Length => {
                 // The size limit in this format keeps every message under 4 GiB.
-                out.extend_from_slice(&(piece.payload.len() as u32).to_be_bytes());
-                return out.extend_from_slice(piece.payload);
+                let length = (piece.payload.len() as u32).to_be_bytes();
+                // The peer chooses it, too. Each by itself: no byte of one makes a character with the other.
+                self.bytes(out, &length);
+                return self.bytes(out, piece.payload);
             }
             Format::Conversation => self.conversation(out, piece),
             Format::Jsonl => {}
@@ -196,6 +198,11 @@ impl Encoder {
         *pretty
             && std::str::from_utf8(piece.payload)
                 .is_ok_and(|text| json::lay_out(out, text, *escape, palette))
+    }
+
+    /// Bytes that no further ones belong to.
+    fn bytes(&self, out: &mut Vec<u8>, bytes: &[u8]) {
+        if self.encoding.escape { escaped(out, bytes) } else { out.extend_from_slice(bytes) }
     }
 
     fn text(&mut self, out: &mut Vec<u8>, piece: Piece) {
@@ -373,6 +380,24 @@ mod tests {
         for cut in 0..=payload.len() {
             let got = encode(encoding, Kind::Text, payload, cut);
             assert_eq!(got, "a\\x1b[1m€\\u{202e}\n\n");
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_no_control_characters_from_a_length_either() {
+        let length = Encoding { format: Format::Length, escape: true, ..PLAIN };
+        let evil = "\x1b]0;x\x07\u{9b}\u{202e}".as_bytes();
+        let cases: [(&[u8], String); 4] = [
+            (b"abc", "\\x00\\x00\\x00\\x03abc".into()),
+            (evil, "\\x00\\x00\\x00\\x0b\\x1b]0;x\\x07\\u{9b}\\u{202e}".into()),
+            (&[b' '; 0x1b], format!("\\x00\\x00\\x00\\x1b{}", " ".repeat(0x1b))),
+            // With the first byte of this, the length would be a character.
+            (&[0x9b; 0xc2], format!("\\x00\\x00\\x00\\xc2{}", "\\x9b".repeat(0xc2))),
+        ];
+        for (payload, expected) in cases {
+            for kind in [Kind::Text, Kind::Binary] {
+                assert_eq!(encode(length, kind, payload, 0), expected, "{payload:?}");
+            }
         }
     }
 
