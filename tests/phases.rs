@@ -10,6 +10,7 @@ mod phases {
     pub mod closing;
     pub mod opening;
     pub mod resolving;
+    pub mod serving;
     pub mod streaming;
 }
 
@@ -17,7 +18,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use phases::case::{Column, Phase};
-use phases::{checking, closing, opening, resolving, streaming};
+use phases::{checking, closing, opening, resolving, serving, streaming};
 
 /// Nearly all of the time is spent waiting for limits.
 const AT_ONCE: usize = 8;
@@ -72,4 +73,9 @@ fn while_a_session_is_closed() {
 #[test]
 fn while_scenarios_are_played() {
     run_all(checking::phases());
+}
+
+#[test]
+fn before_a_server_is_there() {
+    run_all(serving::phases());
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-use super::case::{ALL, Phase, Stage};
+use super::case::{ALL, Phase, SIGNALS, Stage};
 use crate::support::{DEADLINE, run};
 
 /// Set in the copy of the test that is in the namespaces.
@@ -51,12 +51,23 @@ pub fn phases() -> Vec<Phase> {
         let names = Arc::clone(&names);
         Phase::new(what, ALL, move || lookup(&names, port, args))
     };
-    rows.into_iter().map(phase).collect()
+    let names_of_ours = Arc::clone(&names);
+    let serve = Phase::new("a name is looked up to be listened at", SIGNALS, move || {
+        let name = next_name();
+        let names = Arc::clone(&names_of_ours);
+        Stage::new(run(["serve", &format!("{name}.test:0")]))
+            .reached(move |_| names.wait_for(&name))
+    });
+    rows.into_iter().map(phase).chain([serve]).collect()
+}
+
+fn next_name() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("cell{}x", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn lookup(names: &Arc<NameServer>, port: &str, args: &[&str]) -> Stage {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let name = format!("cell{}x", COUNT.fetch_add(1, Ordering::Relaxed));
+    let name = next_name();
     let args = args.iter().map(|arg| arg.replace("NAME", &name));
     let host =
         if args.clone().any(|arg| arg == "-x") { "h".into() } else { format!("{name}.test") };

@@ -62,13 +62,15 @@ async fn start_echo() -> Result<Location, Failure> {
 /// # Errors
 /// The address cannot be had, or a certificate, or the command not be run.
 pub async fn serve(arguments: ServeArgs) -> Result<Exit, Failure> {
+    // Until there is a server a signal does what it does to all programs: a name server may be slow, and
+    // the files may be FIFOs.
     let plan = plan::plan(arguments)?;
-    let mut interrupts =
-        Interrupts::new(Instant::now(), None).context("cannot listen for signals")?;
     let (listener, bound) = listen(&plan.address).await?;
     let tls = plan.tls.as_ref().map(|tls| secure::secure(tls, &plan.address, bound)).transpose()?;
-    let (tls, authority) = tls.map(|tls| (tls.acceptor, tls.authority)).unzip();
-    let authority = authority.flatten();
+    let (tls, made) = tls.map(|tls| (tls.acceptor, tls.made)).unzip();
+    let mut interrupts =
+        Interrupts::new(Instant::now(), None).context("cannot listen for signals")?;
+    let authority = made.flatten().map(secure::Made::in_a_file).transpose()?;
     let url = url(bound, tls.is_some());
     let mut door = Door {
         reception: plan.reception,

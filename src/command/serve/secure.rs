@@ -17,7 +17,31 @@ pub struct Secured {
     /// What speaks it.
     pub acceptor: TlsAcceptor,
     /// Whom clients are to trust, if that is of our making.
-    pub authority: Option<Authority>,
+    pub made: Option<Made>,
+}
+
+/// The certificate of an authority of our making.
+pub enum Made {
+    /// It is where it was asked for.
+    Written(PathBuf),
+    /// It has no file yet: a temporary one is for when no signal leaves it behind.
+    Unwritten(String),
+}
+
+impl Made {
+    /// Its file.
+    ///
+    /// # Errors
+    /// A temporary one cannot be had.
+    pub fn in_a_file(self) -> Result<Authority, Failure> {
+        match self {
+            Made::Written(path) => Ok(Authority::Kept(path)),
+            Made::Unwritten(text) => temporary(&text).map(Authority::Temporary).map_err(|error| {
+                let name = "a temporary file for the authority".into();
+                Failure::Output { name, error }
+            }),
+        }
+    }
 }
 
 /// The file with the certificate of the authority.
@@ -46,12 +70,15 @@ pub fn secure(tls: &Tls, typed: &str, bound: SocketAddr) -> Result<Secured, Fail
     match tls {
         Tls::Given(certificate, key) => {
             let acceptor = net::serve_with(certificate, key.as_deref())?;
-            Ok(Secured { acceptor, authority: None })
+            Ok(Secured { acceptor, made: None })
         }
         Tls::Made(file) => {
             let (acceptor, authority) = net::serve_as(names(typed, bound))?;
-            let authority = written(file.as_deref(), &authority)?;
-            Ok(Secured { acceptor, authority: Some(authority) })
+            let made = match file {
+                Some(file) => written(file, &authority)?,
+                None => Made::Unwritten(authority),
+            };
+            Ok(Secured { acceptor, made: Some(made) })
         }
     }
 }
@@ -70,16 +97,10 @@ fn names(typed: &str, bound: SocketAddr) -> Vec<String> {
     names
 }
 
-fn written(file: Option<&Path>, authority: &str) -> Result<Authority, Failure> {
-    match file {
-        Some(file) => fs::write(file, authority)
-            .map(|()| Authority::Kept(file.to_owned()))
-            .map_err(|error| Failure::Output { name: file.display().to_string(), error }),
-        None => temporary(authority).map(Authority::Temporary).map_err(|error| Failure::Output {
-            name: "a temporary file for the authority".into(),
-            error,
-        }),
-    }
+fn written(file: &Path, authority: &str) -> Result<Made, Failure> {
+    fs::write(file, authority)
+        .map(|()| Made::Written(file.to_owned()))
+        .map_err(|error| Failure::Output { name: file.display().to_string(), error })
 }
 
 fn temporary(authority: &str) -> io::Result<NamedTempFile> {
