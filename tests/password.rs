@@ -5,7 +5,7 @@ mod support;
 use std::sync::mpsc::channel;
 
 use rustix::process::Signal;
-use support::{DEADLINE, Peer, Running, Terminal, dies_by, ends, modes, open, run};
+use support::{DEADLINE, Files, Peer, Running, Terminal, dies_by, ends, modes, open, run};
 
 #[test]
 fn it_is_asked_for_at_the_terminal() {
@@ -42,6 +42,27 @@ fn however_the_question_ends_the_terminal_is_as_it_was() {
         running.output().check(dies_by(number));
         let before = modes(&Terminal::open().into_master());
         assert_eq!(modes(&console), before, "{signal:?}");
+    }
+}
+
+#[test]
+fn the_limit_on_the_run_ends_the_question_too() {
+    let files = Files::new();
+    files.write("a.jsonl", "{\"text\":\"hi\"}\n");
+    let scenario = files.path("a.jsonl").display().to_string();
+    let check = ["check", "--url", "ws://127.0.0.1:9/", &scenario];
+    let before = modes(&Terminal::open().into_master());
+    for command in
+        [&["listen", "ws://127.0.0.1:9/"][..], &["send", "ws://127.0.0.1:9/", "x"], &check]
+    {
+        let run = run(command).args(["-m", "1", "-u", "me"]).console();
+        let mut running = run.start();
+        // What is said next is on a line of its own.
+        running.wait_for_console("user 'me': \r\n");
+        let console = running.take_console();
+        let said = ["wspipe: the run took longer than 1s", "hint: the limit is -m/--max-time"];
+        running.output().check(ends(28).saying(&said));
+        assert_eq!(modes(&console), before, "{command:?}");
     }
 }
 

@@ -50,6 +50,8 @@ pub struct EndArgs {
     pub duration: Option<Duration>,
 
     /// Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit
+    ///
+    /// Typing a password that -u or -U asks for counts too.
     #[arg(short = 'm', long, value_name = "DURATION", help_heading = "Limits",
           value_parser = values::duration)]
     pub max_time: Option<Duration>,

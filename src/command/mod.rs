@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use crate::cli::{Cli, Deferred, EndArgs, OutputArgs, RequestArgs, Task};
+use crate::cli::{Cli, Deferred, EndArgs, OutputArgs, Task};
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::session::Stats;
@@ -35,7 +35,6 @@ use crate::ui::Voice;
 use opening::Opening;
 use plan::Plan;
 use report::{End, Words, report};
-use request::asks_for_password;
 use watch::Watch;
 
 /// Does what was asked; `start` is when the process began.
@@ -61,15 +60,15 @@ pub fn dispatch(cli: Cli, start: Instant) -> Exit {
             })
         }
         Task::Connect(Deferred(arguments)) => {
-            let said = Said::by(&arguments.pipe.output, &arguments.pipe.end, &arguments.request);
+            let said = Said::by(&arguments.pipe.output, &arguments.pipe.end);
             carry_out(|| plan::connect(*arguments), &said, start)
         }
         Task::Send(Deferred(arguments)) => {
-            let said = Said::by(&arguments.pipe.output, &arguments.pipe.end, &arguments.request);
+            let said = Said::by(&arguments.pipe.output, &arguments.pipe.end);
             carry_out(|| plan::send(*arguments), &said, start)
         }
         Task::Listen(Deferred(arguments)) => {
-            let said = Said::by(&arguments.output, &arguments.end, &arguments.request);
+            let said = Said::by(&arguments.output, &arguments.end);
             carry_out(|| plan::listen(*arguments), &said, start)
         }
     }
@@ -79,12 +78,12 @@ pub fn dispatch(cli: Cli, start: Instant) -> Exit {
 struct Said {
     voice: Voice,
     write_out: Option<String>,
-    /// The limit on the run, unless somebody is to type first.
+    /// The limit on the run.
     limit: Option<Duration>,
 }
 
 impl Said {
-    fn by(arguments: &OutputArgs, end: &EndArgs, request: &RequestArgs) -> Self {
+    fn by(arguments: &OutputArgs, end: &EndArgs) -> Self {
         let voice = Voice {
             silent: arguments.silent,
             show_error: arguments.show_error,
@@ -92,7 +91,6 @@ impl Said {
             include: arguments.include,
         };
         let limit = end.max_time.and_then(plan::limit);
-        let limit = limit.filter(|_| !asks_for_password(&request.opening));
         Said { voice, write_out: arguments.write_out.clone(), limit }
     }
 }
@@ -104,9 +102,9 @@ fn carry_out(plan: impl FnOnce() -> Result<Plan, Failure>, said: &Said, start: I
         watch.end();
     }
     let run = plan.and_then(|plan| {
-        // Limits and times are not about whoever types a password.
-        let start = if plan.has_asked { Instant::now() } else { start };
-        on_runtime(run::run(plan, said.voice, start))
+        // Times are not about whoever types a password; the limit is.
+        let begun = if plan.has_asked { Instant::now() } else { start };
+        on_runtime(run::run(plan, said.voice, start, begun))
     });
     run.unwrap_or_else(|failure| {
         let end = End::failed(failure);

@@ -16,11 +16,17 @@ use crate::handshake::Request;
 use crate::session::{Interrupts, Output, Recording, Stats, until};
 use crate::ui::{Console, PROMPT, Voice, leave_signals, part_with, restore, unwritten};
 
-/// Carries a plan out and reports.
+/// Carries a plan out and reports. The limit counts from the `start` of the process, times from when it had
+/// `begun` without a question.
 ///
 /// # Errors
 /// The process cannot have what every run needs: threads and signals.
-pub async fn run(plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failure> {
+pub async fn run(
+    plan: Plan,
+    voice: Voice,
+    start: Instant,
+    begun: Instant,
+) -> Result<Exit, Failure> {
     let mut interrupts =
         Interrupts::new(start, plan.max_time).context("cannot listen for signals")?;
     leave_signals();
@@ -66,7 +72,7 @@ pub async fn run(plan: Plan, voice: Voice, start: Instant) -> Result<Exit, Failu
     });
     let missing = output.recording.as_ref().and_then(Recording::remark);
     stderr.say(&missing.map(|what| voice.warning(&what)).unwrap_or_default());
-    let mut words = report(&end, voice, write_out.as_ref(), start, &stats, &opening);
+    let mut words = report(&end, voice, write_out.as_ref(), begun, &stats, &opening);
     words.stdout.insert_str(0, &jar);
     stderr.say(&words.stderr);
     let said = async {

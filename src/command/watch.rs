@@ -1,6 +1,6 @@
 //! The limit on a run while its plan is made. What the flags name as files may be FIFOs, as slow as
-//! whoever writes them, and there is nothing yet that could wait for both. Once there is a plan, the run
-//! looks after its limit itself.
+//! whoever writes them, and so may be whoever is to type a password; there is nothing yet that could wait
+//! for both. Once there is a plan, the run looks after its limit itself.
 
 use std::convert::Infallible;
 use std::process;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::report::Words;
 use crate::exit::{self, Exit};
 use crate::failure::{Failure, TimeLimit};
-use crate::ui::Voice;
+use crate::ui::{Voice, leave_question, restore_terminal};
 
 /// Ends the process when the limit is reached, unless it is ended before.
 #[derive(Debug)]
@@ -25,7 +25,10 @@ impl Watch {
             let left = limit.saturating_sub(start.elapsed());
             if is_over.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
                 let failure = Failure::TimeLimit(TimeLimit::MaxTime(limit));
+                leave_question();
                 Words::of(voice.failure(&failure)).say();
+                // A question may just have begun.
+                restore_terminal();
                 if let Exit::Code(code) = exit::of_failure(&failure) {
                     process::exit(code);
                 }

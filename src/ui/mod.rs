@@ -21,7 +21,7 @@ pub use closing::{closing_line, refusal_line, signal_name, unwritten};
 use closing::{gap_line, losses_line, unsent_line};
 pub use console::Console;
 use opening::{answered, asked, push_headers, way};
-pub use password::{NoPassword, ask_password, leave_signals};
+pub use password::{NoPassword, ask_password, leave_question, leave_signals};
 pub use progress::{Counts, show_progress};
 pub use prompt::{Ask, PROMPT, PromptOptions, Typist, start_prompt};
 pub use raw::{part_with, restore, restore_terminal};

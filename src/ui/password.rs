@@ -1,7 +1,7 @@
 //! A password that is asked for at the terminal, unseen.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -56,6 +56,14 @@ pub fn show() {
     if let Some((terminal, before)) = lock(&UNSEEN).as_ref() {
         // A terminal that has gone needs nothing.
         let _ = tcsetattr(terminal, OptionalActions::Now, before);
+    }
+}
+
+/// Ends the question without an answer: the terminal as it was, and what is said next on a line of its own.
+pub fn leave_question() {
+    show();
+    if let Some((terminal, _)) = lock(&UNSEEN).as_mut() {
+        let _ = terminal.write_all(b"\n");
     }
 }
 

@@ -21,6 +21,7 @@ use super::plan::limit;
 use super::request::{asks_for_password, how};
 use super::scenarios::{Loaded, Reading, Surroundings, Unread, load};
 use super::stderr::LAST_WORDS;
+use super::watch::Watch;
 use crate::cli::{CheckArgs, OpeningArgs};
 use crate::exit::{self, Exit, code};
 use crate::failure::{Failure, TimeLimit};
@@ -58,10 +59,17 @@ pub async fn check(arguments: CheckArgs, voice: Voice, start: Instant) -> Result
     let (jobs, fail_fast) = (arguments.jobs.get(), arguments.fail_fast);
     let (telling, is_tap) = (telling(&arguments), arguments.tap);
     let retry = arguments.opening.retry.rules();
-    let (jar, how) = match means(arguments.opening, &target, &mut interrupts).await? {
+    let asks = asks_for_password(&arguments.opening);
+    // Whoever types a password holds up everything else.
+    let limit = arguments.max_time.and_then(limit).filter(|_| asks);
+    let watch = limit.and_then(|limit| Watch::begin(limit, start, voice));
+    let (jar, how) = match means(arguments.opening, asks, &target, &mut interrupts).await? {
         Ok(means) => means,
         Err(signal) => return Ok(Exit::Signal(signal)),
     };
+    if let Some(watch) = watch {
+        watch.end();
+    }
     leave_signals();
     let way = Rc::new(Way {
         url: target.as_ref().map(Request::shown_url),
@@ -112,14 +120,14 @@ async fn read(
 /// What cannot be obeyed, or read; or the limit on the whole run is reached.
 async fn means(
     opening: OpeningArgs,
+    asks: bool,
     target: &Option<Target>,
     interrupts: &mut Interrupts,
 ) -> Result<Result<(Option<Jar>, How), i32>, Failure> {
     let target = target.clone();
-    let asks = asks_for_password(&opening);
     let read = move || Ok((Cookies::of(&opening, None, target.as_ref())?.jar, how(opening)?));
     if asks {
-        // Limits are not about whoever types.
+        // At the terminal signals are somebody else's for so long.
         return read().map(Ok);
     }
     match unless_ended(read, interrupts).await? {
