@@ -8,6 +8,19 @@ use support::{Authority, BINARY, Identity, Peer, TEXT, Two, close, ends, run, te
 
 const PRIOR: &str = "--http2-prior-knowledge";
 
+// Types and flags of frames (RFC 9113 section 6).
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const CONTINUATION: u8 = 9;
+const ACK: u8 = 1;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+// `:status: 200` and `:status: 404` (RFC 7541 appendix A).
+const OK: u8 = 0x88;
+const NOT_FOUND: u8 = 0x8d;
+
 /// A server in clear, in front of this peer.
 fn clear(peer: &Peer) -> String {
     format!("ws://{}/", two(Two { extended: true, ..Two::default() }, peer.address))
@@ -16,6 +29,38 @@ fn clear(peer: &Peer) -> String {
 fn secure(identity: Identity, offered: bool, extended: bool, peer: &Peer) -> String {
     let address = two(Two { tls: Some(identity), offered, extended, crumbs: false }, peer.address);
     format!("wss://localhost:{}/", address.port())
+}
+
+/// A frame of HTTP/2 (RFC 9113 section 4.1).
+fn two_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&size[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// A server that answers the request with these frames, by hand, and then with `endless` as long as the
+/// program is there.
+fn by_hand(answer: Vec<u8>, endless: Vec<u8>) -> Peer {
+    Peer::start(move |wire| {
+        wire.expect_bytes(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        // ENABLE_CONNECT_PROTOCOL (RFC 8441 section 3).
+        wire.send(two_frame(SETTINGS, 0, 0, &[0, 8, 0, 0, 0, 1]));
+        let mut stream = wire.stream();
+        loop {
+            let mut header = [0; 9];
+            stream.read_exact(&mut header).expect("a frame");
+            let size = u32::from_be_bytes([0, header[0], header[1], header[2]]);
+            let mut payload = vec![0; usize::try_from(size).unwrap()];
+            stream.read_exact(&mut payload).expect("a frame");
+            match header[3] {
+                HEADERS => break,
+                PING if header[4] & ACK == 0 => wire.send(two_frame(PING, ACK, 0, &payload)),
+                _ => {}
+            }
+        }
+        wire.send(answer);
+        while !endless.is_empty() && wire.try_send(&endless) {}
+        wire.bytes_until_gone();
+    })
 }
 
 fn identity() -> (Authority, Identity) {
@@ -180,4 +225,39 @@ fn the_end_of_the_stream_without_a_close_is_a_connection_lost() {
     });
     let output = run(["listen", PRIOR, &clear(&peer)]).output();
     output.check(ends(106).printing("hello\n").saying(&["connection lost"]));
+}
+
+#[test]
+fn a_head_without_end_is_no_answer_and_takes_no_memory() {
+    // A header each, `a: b`, written out, which counts for 34 bytes (RFC 9113 section 10.5.1).
+    let tiny = b"\x00\x01a\x01b".repeat(1000);
+    let more = two_frame(CONTINUATION, 0, 1, &tiny);
+    let begun = two_frame(HEADERS, 0, 1, &[OK]);
+    let ended = two_frame(CONTINUATION, END_HEADERS, 1, &[]);
+    let heard = |name: &str, answer: Vec<u8>, endless: Vec<u8>| {
+        let peer = by_hand(answer, endless);
+        let running = run(["listen", PRIOR, "-m", "20", &peer.url()]).case(name).start();
+        let (output, peak) = running.output_and_peak();
+        peer.seen();
+        (output, peak)
+    };
+    let a_thousand = [&[NOT_FOUND], &tiny[..]].concat();
+    let (output, usual) = heard(
+        "a thousand",
+        two_frame(HEADERS, END_HEADERS | END_STREAM, 1, &a_thousand),
+        Vec::new(),
+    );
+    output.check(ends(22).saying(&["refused by the server: 404 Not Found\n< a: b\n"]));
+    const TOO_LARGE: &str = "the head of the answer is too large";
+    const MALFORMED: &str = "the answer is malformed, or its head larger than 400 KiB";
+    let cases = [
+        ("headers without end", begun.clone(), more.clone(), TOO_LARGE),
+        ("frames without end", begun.clone(), two_frame(CONTINUATION, 0, 1, &[]), TOO_LARGE),
+        ("20000 headers", [begun, more.repeat(20), ended].concat(), Vec::new(), MALFORMED),
+    ];
+    for (name, answer, endless, why) in cases {
+        let (output, peak) = heard(name, answer, endless);
+        output.check(ends(8).saying(&["wspipe: the opening handshake failed: ", why]));
+        assert!(peak < usual + (4 << 20), "{name}: {peak} bytes, usually {usual}");
+    }
 }

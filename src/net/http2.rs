@@ -29,6 +29,9 @@ const WINDOW: u32 = 256 * 1024;
 /// What h2 allows for small frames that were not read, each of which costs up to 256. The window bounds
 /// them too: a server that sends each short message in a frame of its own breaks no rule by it.
 const FRAME_BUDGET: usize = 256 * WINDOW as usize;
+/// Bytes of an answer's head, counted as RFC 9113 section 10.5.1 does: about as much as over HTTP/1.1. Without
+/// it h2 takes 16 MiB, and tiny headers take several times that in memory.
+const HEAD: u32 = 400 * 1024;
 /// Bytes that are handed over to be written at a time.
 const WRITE: usize = 64 * 1024;
 
@@ -67,6 +70,7 @@ pub async fn ask(
         .initial_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .data_frame_budget(FRAME_BUDGET)
+        .max_header_list_size(HEAD)
         .handshake(stream)
         .await
         .map_err(fault)?;
@@ -160,8 +164,21 @@ fn fault(location: &Location, error: &h2::Error) -> Failure {
         None if error.reason() == Some(Reason::HTTP_1_1_REQUIRED) => {
             HandshakeFault::NoWebSocketInHttp2.into()
         }
+        None if is_of_head(error) => HandshakeFault::TooLarge.into(),
+        // h2 has the same word for both.
+        None if error.is_library() && error.is_reset() => {
+            let why =
+                format!("the answer is malformed, or its head larger than {} KiB", HEAD / 1024);
+            HandshakeFault::Http2(why).into()
+        }
         None => HandshakeFault::Http2(words(error)).into(),
     }
+}
+
+/// Whether the head of the answer was so large that h2 broke off. Before the answer it says this of nothing
+/// else.
+fn is_of_head(error: &h2::Error) -> bool {
+    error.is_library() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM)
 }
 
 fn words(error: &h2::Error) -> String {
