@@ -166,7 +166,7 @@ fn socks_opens_a_tunnel_by_name_or_address() {
 
 #[test]
 fn what_a_proxy_refuses_is_97_and_says_what_to_do() {
-    let cases: [(&str, &[u8], &[&str]); 7] = [
+    let cases: [(&str, &[u8], &[&str]); 9] = [
         (
             "me",
             b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic\r\n\r\n",
@@ -176,6 +176,8 @@ fn what_a_proxy_refuses_is_97_and_says_what_to_do() {
             ],
         ),
         ("", b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic\r\n\r\n", &["-U USER:PASSWORD"]),
+        ("", b"HTTP/1.1 407 Who?\r\nProxy-Authenticate:\r\n\r\n", &["-U USER:PASSWORD"]),
+        ("", b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: \xc2\x9b\r\n\r\n", &["-U USER:PASSWORD"]),
         ("", b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: NTLM\r\n\r\n", &["it asks for NTLM"]),
         (
             "",
@@ -271,5 +273,6 @@ fn a_proxy_that_is_not_there_has_its_own_exit_codes() {
     let nobody = Nobody::hanging();
     let proxy = nobody.address.to_string();
     let output = run(["listen", "--connect-timeout", "200ms", "-x", &proxy, url]).output();
-    output.check(ends(28).saying(&["did not open a session within 200ms"]));
+    let says = format!("the proxy {proxy}");
+    output.check(ends(28).saying(&["did not open a session within 200ms: no connection", &says]));
 }

@@ -139,7 +139,8 @@ fn refused_hint(refusal: &Refusal, knew_us: bool) -> Option<String> {
         let value = value.to_str().unwrap_or_default();
         value.split(' ').next().unwrap_or_default().to_owned()
     };
-    let schemes: Vec<String> = asked.iter().map(scheme).collect();
+    // One may be missing, or no text.
+    let schemes: Vec<String> = asked.iter().map(scheme).filter(|name| !name.is_empty()).collect();
     if !schemes.is_empty() && !schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic")) {
         let schemes = crate::output::escape::one_line(&schemes.join(", "));
         return Some(format!("it asks for {schemes}; only Basic is spoken here"));

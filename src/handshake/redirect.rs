@@ -7,7 +7,6 @@ use thiserror::Error;
 use url::Url;
 
 use super::{Location, Target, TargetError};
-use crate::output::escape::one_line;
 
 /// How redirects are followed, with `-L`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +98,7 @@ impl Redirects {
 fn resolve(from: &Location, to: &[u8]) -> Result<Location, RedirectFault> {
     let to = String::from_utf8_lossy(to);
     let wrong = |why: String| {
-        let to = one_line(&super::target::without_userinfo(&to));
+        let to = super::target::without_userinfo(&to);
         RedirectFault::Target { from: from.url(), to, why }
     };
     let mut url = Url::parse(&from.http_url())
@@ -171,6 +170,7 @@ mod tests {
             ("ws://h/", "echo:", 0, "the URL scheme echo:"),
             ("ws://h/", "ws+unix:///run/x:/", 0, "the URL scheme ws+unix:"),
             ("ws://h/", "http://me:secret@h:99999/", 0, "(redacted)@h:99999"),
+            ("ws://h/", "ws://\u{9b}2J\u{202e}/", 0, r#"by Location "ws://\u{9b}2J\u{202e}/": "#),
             ("ws://h/", "http://", 0, "redirected from ws://h/ by Location \"http://\": "),
         ];
         for (from, to, followed, expected) in cases {

@@ -110,7 +110,7 @@ impl HandshakeFault {
 
 fn shown(value: &Option<String>) -> String {
     match value {
-        Some(value) => format!(", it says {:?}", escape::one_line(&cut(value))),
+        Some(value) => format!(", it says {:?}", cut(value)),
         None => String::new(),
     }
 }
@@ -319,6 +319,23 @@ mod tests {
         for (value, shown) in [("", ""), ("chat", "chat"), (&long[2..], &long[2..]), (&long, &cut)]
         {
             assert_eq!(super::cut(value), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_of_an_answer_is_spelled_out_once() {
+        let said = || "a\u{9b}2J\u{202e}\"".to_owned();
+        let faults = [
+            HandshakeFault::Upgrade(Some(said())),
+            HandshakeFault::Connection(Some(said())),
+            HandshakeFault::Accept(Some(said())),
+            HandshakeFault::Extension(said()),
+            HandshakeFault::Deflate { answer: said(), why: "why".into() },
+            HandshakeFault::Subprotocol(said()),
+        ];
+        for fault in faults {
+            let text = fault.to_string();
+            assert!(text.contains(r#" "a\u{9b}2J\u{202e}\"""#), "{text}");
         }
     }
 

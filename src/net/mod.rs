@@ -11,7 +11,8 @@ mod stream;
 mod tls;
 mod upgrade;
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -24,8 +25,8 @@ pub use tls::{serve_as, serve_with};
 
 use crate::failure::{Failure, TimeLimit};
 use crate::handshake::{
-    Accepted, Detours, HandshakeFault, Hop, Jar, Location, Proxies, Redirects, Request, Step,
-    TlsFault, TlsOptions, leads_to,
+    Accepted, Detours, HandshakeFault, Hop, Jar, Location, Proxies, Redirects, Request, Route,
+    Step, TlsFault, TlsOptions, leads_to,
 };
 use answer::{Answer, Rest};
 
@@ -117,32 +118,59 @@ pub async fn open(
     jar: Option<&mut Jar>,
     tell: &mut dyn FnMut(Step),
 ) -> Result<Opened, Failure> {
-    let missing = Cell::new("no address");
+    let missing = RefCell::new(Missing::default());
     let mut tell = |step: Step| {
-        if let Some(next) = missing_after(&step) {
-            missing.set(next);
-        }
+        missing.borrow_mut().after(&step);
         tell(step);
     };
     let asking = follow(location, how, jar, &mut tell);
     let (answer, asked) = match how.limits.connect_timeout {
         None => asking.await?,
         Some(limit) => tokio::time::timeout(limit, asking).await.map_err(|_| {
-            let (address, missing) = (location.address(), missing.get().to_owned());
+            let (address, missing) = (location.address(), missing.borrow().to_string());
             Failure::TimeLimit(TimeLimit::Connect { address, limit, missing })
         })??,
     };
     answer.settle(&asked, how.request.compress.as_ref()).await
 }
 
-/// What is waited for after a step.
-fn missing_after(step: &Step) -> Option<&'static str> {
-    Some(match step {
-        Step::Route(_) | Step::Redirected(..) => "no address",
-        Step::Resolved(_) => "no connection",
-        Step::Awaiting(what) => what,
-        _ => return None,
-    })
+/// What is waited for on the way, and would be missing if the time were over now.
+#[derive(Debug, Default)]
+enum Missing {
+    #[default]
+    Address,
+    Connection,
+    /// The same of a proxy, by its name.
+    ProxyAddress(String),
+    ProxyConnection(String),
+    Answer(&'static str),
+}
+
+impl Missing {
+    fn after(&mut self, step: &Step) {
+        *self = match (step, std::mem::take(self)) {
+            (Step::Route(Route::Through { proxy, by }), _) => {
+                Missing::ProxyAddress(route::end(proxy, by).address())
+            }
+            (Step::Route(_) | Step::Redirected(..), _) => Missing::Address,
+            (Step::Resolved(_), Missing::ProxyAddress(proxy)) => Missing::ProxyConnection(proxy),
+            (Step::Resolved(_), _) => Missing::Connection,
+            (Step::Awaiting(what), _) => Missing::Answer(what),
+            (_, same) => same,
+        };
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Missing::Address => f.write_str("no address"),
+            Missing::Connection => f.write_str("no connection"),
+            Missing::ProxyAddress(proxy) => write!(f, "no address of {proxy}"),
+            Missing::ProxyConnection(proxy) => write!(f, "no connection to {proxy}"),
+            Missing::Answer(what) => f.write_str(what),
+        }
+    }
 }
 
 /// Asks, and goes on to where a redirect leads; the last answer, and the headers that it answers.

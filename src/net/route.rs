@@ -6,7 +6,7 @@ use super::dial::{self, End};
 use super::tls::Tls;
 use super::{How, Http, Stream, proxy};
 use crate::failure::Failure;
-use crate::handshake::{Hop, Location, ProxyKind, Route, Step, TlsOptions};
+use crate::handshake::{Hop, Location, Proxy, ProxyKind, Route, Step, TlsOptions};
 
 /// A stream to a server, and what came out on the way.
 #[derive(Debug)]
@@ -69,15 +69,18 @@ pub async fn connect(
 /// Whoever is dialled first.
 fn first(location: &Location, route: &Route, how: &How) -> End {
     match route {
-        Route::Through { proxy, by } => {
-            let by = Some(*by).filter(|by| *by != "-x");
-            End { host: proxy.host.clone(), port: proxy.port, hop: Hop::Proxy, by }
-        }
+        Route::Through { proxy, by } => end(proxy, by),
         _ => {
             let (host, port) = how.detours.connect_to(&location.host, location.port);
             End { host, port, hop: Hop::Server, by: None }
         }
     }
+}
+
+/// A proxy, as whoever is dialled; a variable that names it is worth saying.
+pub fn end(proxy: &Proxy, by: &'static str) -> End {
+    let by = Some(by).filter(|by| *by != "-x");
+    End { host: proxy.host.clone(), port: proxy.port, hop: Hop::Proxy, by }
 }
 
 /// Makes ready for TLS with someone, if it is to be spoken.

@@ -69,11 +69,13 @@ fn next_name() -> String {
 fn lookup(names: &Arc<NameServer>, port: &str, args: &[&str]) -> Stage {
     let name = next_name();
     let args = args.iter().map(|arg| arg.replace("NAME", &name));
-    let host =
-        if args.clone().any(|arg| arg == "-x") { "h".into() } else { format!("{name}.test") };
     let port = if port.is_empty() { ":80" } else { port };
+    let (host, missing) = match args.clone().any(|arg| arg == "-x") {
+        true => ("h".into(), format!("no address of the proxy {name}.test:1080")),
+        false => (format!("{name}.test"), "no address".into()),
+    };
     let names = Arc::clone(names);
-    Stage::unopened(run(args), &format!("{host}{port}"), "no address")
+    Stage::unopened(run(args), &format!("{host}{port}"), &missing)
         .reached(move |_| names.wait_for(&name))
 }
 
