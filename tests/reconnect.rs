@@ -142,8 +142,17 @@ fn a_refusal_with_4xx_is_the_end_and_another_may_pass() {
     let peers = Peer::start_each(vec![lost(), refusing("401 Unauthorized")]);
     let output = keeping_on(&["listen", &peers.url()]).output();
     let refused = "wspipe: refused by the server: 401 Unauthorized\n";
-    output.check(ends(22).saying(&["connection lost: 1006", refused]));
+    output.check(ends(22).saying(&["connection lost: 1006", refused, "hint: say who you are"]));
     peers.seen();
+
+    for refused in ["408 Slow", "429 Slowly", "404 Gone"] {
+        let peers = Peer::start_each(vec![lost(), refusing(refused)]);
+        let output = keeping_on(&["listen", &peers.url(), "--retry", "5"]).output();
+        let hint = format!("\n  hint: --reconnect-on {} tries again after it\n", &refused[..3]);
+        let said = ["connection lost: 1006", refused, &hint];
+        output.check(ends(22).saying(&said));
+        peers.seen();
+    }
 
     let peers = Peer::start_each(vec![lost(), refusing("429 Slowly"), hello()]);
     let output = keeping_on(&["listen", &peers.url(), "--reconnect-on", "1008,429"]).output();
@@ -183,8 +192,12 @@ fn tries_that_are_used_up_end_with_the_last_failure() {
         "next try in ",
         ", 0 left after it",
         "\nwspipe: cannot connect",
+        ": Connection refused\n  hint: --reconnect-tries N tries more often, and 0 without limit\n",
     ]));
     peer.seen();
+
+    let output = keeping_on(&["listen", "echo:", "--reconnect-tries", "1.5"]).output();
+    output.check(ends(2).saying(&["--reconnect-tries", "a number of tries, such as 5"]));
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub struct ReconnectArgs {
     ///
     /// Example: wspipe listen --reconnect --reconnect-tries 5 ws://localhost:9000/
     #[arg(long, value_name = "N", requires = "reconnect", help_heading = "Reconnection",
-          value_parser = values::count)]
+          value_parser = values::tries)]
     pub reconnect_tries: Option<u64>,
 
     /// Open the session again also after these close codes, or statuses from 400 to 499

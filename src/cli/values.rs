@@ -218,6 +218,14 @@ pub fn count(typed: &str) -> Result<u64, String> {
     typed.parse().map_err(|_| "a number of messages, such as 1".into())
 }
 
+/// How many tries.
+///
+/// # Errors
+/// What is no number.
+pub fn tries(typed: &str) -> Result<u64, String> {
+    typed.parse().map_err(|_| "a number of tries, such as 5".into())
+}
+
 /// How many times.
 ///
 /// # Errors

@@ -32,6 +32,8 @@ pub struct End {
     pub is_recorded: bool,
     /// The refusal, where one was asked for, and with which status.
     pub refused: Option<(Refusal, u16)>,
+    /// The way out, where this run has another one than the failure.
+    pub hint: Option<String>,
     /// What was not written because the end could not wait for it, in words for the last line.
     pub unwritten: String,
 }
@@ -60,6 +62,7 @@ impl End {
             explanation: String::new(),
             refused: None,
             is_recorded: false,
+            hint: None,
             unwritten: String::new(),
         }
     }
@@ -217,7 +220,10 @@ pub fn report(
         (None, Some(line)) if let Some((refusal, _)) = &end.refused => {
             voice.refused(&line, refusal, failed)
         }
-        (Some(failure), _) => voice.remark(&traffic) + &voice.failure_and(failure, &end.unwritten),
+        (Some(failure), _) => {
+            let hint = end.hint.clone().or_else(|| failure.hint());
+            voice.remark(&traffic) + &voice.failure_and(failure, &end.unwritten, hint)
+        }
         (None, Some(line)) if traffic.is_empty() => voice.closing(&(line + &end.unwritten), failed),
         (None, Some(line)) => voice.closing(&format!("{line}{}; {traffic}", end.unwritten), failed),
         (None, None) => String::new(),

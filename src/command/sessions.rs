@@ -191,7 +191,7 @@ impl Sessions<'_> {
             };
             opened = match self.gap(outcome, pause).await {
                 Ok(opened) => opened,
-                Err(outcome) => return self.apart(*outcome),
+                Err(apart) => return self.apart(*apart),
             };
         }
     }
@@ -236,11 +236,7 @@ impl Sessions<'_> {
     }
 
     /// The time until the session is open again, after `last`; or, where it never is, how all of it ended.
-    async fn gap(
-        &mut self,
-        mut last: Outcome,
-        mut pause: Duration,
-    ) -> Result<Opened, Box<Outcome>> {
+    async fn gap(&mut self, mut last: Outcome, mut pause: Duration) -> Result<Opened, Box<Apart>> {
         let begun = Instant::now();
         self.begin_gap(&last, pause);
         self.drain(&mut last).await?;
@@ -263,8 +259,13 @@ impl Sessions<'_> {
                 }
                 Err(failure) => failure,
             };
-            match self.pause(after_failure(&failure), None) {
-                None => return Err(Box::new(self.course.apart(Some(failure)))),
+            let parting = after_failure(&failure);
+            match self.pause(parting, None) {
+                None => {
+                    let hint = self.reconnect.as_ref().and_then(|tries| tries.way_out(parting));
+                    let outcome = self.course.apart(Some(failure));
+                    return Err(Box::new(Apart { outcome, hint }));
+                }
                 Some(next) => {
                     pause = next;
                     let left = self.reconnect.as_ref().and_then(Reconnect::left);
@@ -292,7 +293,7 @@ impl Sessions<'_> {
     }
 
     /// Waits until everything that came before is written.
-    async fn drain(&mut self, last: &mut Outcome) -> Result<(), Box<Outcome>> {
+    async fn drain(&mut self, last: &mut Outcome) -> Result<(), Box<Apart>> {
         let Around { told, interrupts, .. } = &mut self.around;
         let drained = self.course.meanwhile(told.output.drain(), interrupts).await;
         let drained = done(&mut self.course, drained, last)?;
@@ -300,7 +301,7 @@ impl Sessions<'_> {
     }
 
     /// Waits for the time of the next try.
-    async fn wait(&mut self, pause: Duration, last: &mut Outcome) -> Result<(), Box<Outcome>> {
+    async fn wait(&mut self, pause: Duration, last: &mut Outcome) -> Result<(), Box<Apart>> {
         let Around { told, interrupts, .. } = &mut self.around;
         let heeds = self.course.only_listens();
         let waited = async {
@@ -315,23 +316,36 @@ impl Sessions<'_> {
     }
 
     /// The end of a run between two connections.
-    fn apart(&mut self, outcome: Outcome) -> End {
+    fn apart(&mut self, Apart { outcome, hint }: Apart) -> End {
         let told = &mut self.around.told;
         if outcome.failure.is_some() {
             // Else the closing line says it.
             told.stderr.say(&told.voice.left_behind(outcome.unsent, outcome.losses));
         }
-        End { is_recorded: true, ..End::of(outcome, &self.asked) }
+        End { is_recorded: true, hint, ..End::of(outcome, &self.asked) }
+    }
+}
+
+/// How a run ended between two connections.
+struct Apart {
+    outcome: Outcome,
+    /// The way out, where it is not that of the failure.
+    hint: Option<String>,
+}
+
+impl From<Outcome> for Box<Apart> {
+    fn from(outcome: Outcome) -> Box<Apart> {
+        Box::new(Apart { outcome, hint: None })
     }
 }
 
 /// What went well between two connections; or how all of it ended, because it did not.
-fn or_apart<T>(course: &mut Course, result: Result<T, Failure>) -> Result<T, Box<Outcome>> {
-    result.map_err(|failure| Box::new(course.apart(Some(failure))))
+fn or_apart<T>(course: &mut Course, result: Result<T, Failure>) -> Result<T, Box<Apart>> {
+    result.map_err(|failure| course.apart(Some(failure)).into())
 }
 
 /// What was waited for between two connections; or how all of it ended, if it did.
-fn done<T>(course: &mut Course, gap: Gap<T>, last: &mut Outcome) -> Result<T, Box<Outcome>> {
+fn done<T>(course: &mut Course, gap: Gap<T>, last: &mut Outcome) -> Result<T, Box<Apart>> {
     let outcome = match gap {
         Gap::Done(done) => return Ok(done),
         Gap::Left | Gap::Over(Over::Met) => course.apart(None),
@@ -351,5 +365,5 @@ fn done<T>(course: &mut Course, gap: Gap<T>, last: &mut Outcome) -> Result<T, Bo
             Outcome { signal: Some(signal), ..course.apart(None) }
         }
     };
-    Err(Box::new(outcome))
+    Err(outcome.into())
 }

@@ -103,6 +103,21 @@ impl Reconnect {
         }
     }
 
+    /// What would have led to another try, where [`Reconnect::pause`] gave none.
+    pub fn way_out(&self, parting: Parting) -> Option<String> {
+        match parting {
+            _ if self.rules.helps(parting) => {
+                Some("--reconnect-tries N tries more often, and 0 without limit".into())
+            }
+            // Trying again does not make anybody known.
+            Parting::Refused(401, _) => None,
+            Parting::Refused(status, _) => {
+                Some(format!("--reconnect-on {status} tries again after it"))
+            }
+            _ => None,
+        }
+    }
+
     /// Tries that are left, if they are counted.
     pub fn left(&self) -> Option<u64> {
         self.rules.tries.map(|tries| tries.saturating_sub(self.made))
@@ -161,6 +176,29 @@ mod tests {
         assert!(Reconnect::new(named.clone()).pause(Refused(429, None), None, 0.5).is_some());
         for not_named in [Closed(1002), Refused(404, None), Done] {
             assert_eq!(Reconnect::new(named.clone()).pause(not_named, None, 0.5), None);
+        }
+    }
+
+    #[test]
+    fn the_way_out_names_the_rule_that_ended_the_tries() {
+        let used_up = Some("--reconnect-tries N tries more often, and 0 without limit".to_owned());
+        let named = |status| Some(format!("--reconnect-on {status} tries again after it"));
+        let cases = [
+            (Unreachable, used_up.clone()),
+            (Silent, used_up.clone()),
+            (Closed(1011), used_up.clone()),
+            (Refused(503, None), used_up),
+            (Refused(408, None), named(408)),
+            (Refused(429, Some(SECOND)), named(429)),
+            (Refused(401, None), None),
+            (Closed(1008), None),
+            (Violated(1002), None),
+            (Done, None),
+        ];
+        let none_left = Reconnect::new(Rules { tries: Some(0), ..rules() });
+        for (parting, expected) in cases {
+            assert_eq!(none_left.clone().pause(parting, None, 0.5), None);
+            assert_eq!(none_left.way_out(parting), expected, "{parting:?}");
         }
     }
 

@@ -105,11 +105,11 @@ impl Voice {
 
     /// What to say of what went wrong and what can be done.
     pub fn failure(self, failure: &Failure) -> String {
-        self.failure_and(failure, "")
+        self.failure_and(failure, "", failure.hint())
     }
 
-    /// The same with more about it, on its line.
-    pub fn failure_and(self, failure: &Failure, more: &str) -> String {
+    /// The same with more about it, on its line, and with this way out.
+    pub fn failure_and(self, failure: &Failure, more: &str, hint: Option<String>) -> String {
         if self.silent && !self.show_error
             || matches!(failure, Failure::BrokenPipe | Failure::Interrupted)
         {
@@ -122,7 +122,7 @@ impl Voice {
             }
             _ => {}
         }
-        if let Some(hint) = failure.hint() {
+        if let Some(hint) = hint {
             text.push_str("\n  hint: ");
             text.push_str(&hint);
         }
