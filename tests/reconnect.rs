@@ -585,6 +585,29 @@ fn whoever_types_may_leave_in_a_gap() {
 }
 
 #[test]
+fn what_is_typed_in_a_gap_waits_for_the_connection_as_far_as_there_is_room() {
+    let home = Files::new();
+    home.write("long", &"x".repeat(300_000));
+    let send = format!("/file {} text\n", home.path("long").display());
+    let peer = Peer::start(|wire| {
+        wire.accept();
+        wire.end();
+    });
+    let url = peer.url();
+    let args =
+        ["connect", &url, "--reconnect", "--reconnect-delay", "1h", "--reconnect-max-delay", "0"];
+    let setting = Setting { args: &args, home: home.folder(), stdout: None, term: "dumb" };
+    let mut dialogue = Dialogue::start(setting);
+    dialogue.wait_for("the gap", |screen| screen.contains("connection lost: 1006"));
+    dialogue.type_in(&send);
+    dialogue.type_in(&"a\n".repeat(4000));
+    dialogue.wait_for_sent("* not sent: too many messages wait for the connection\r\n");
+    dialogue.type_in("\x03");
+    assert_eq!(dialogue.end(), 130);
+    peer.seen();
+}
+
+#[test]
 fn traces_and_compression_begin_anew_on_each_connection() {
     let peers = Peer::start_each(vec![ending(text("a")), ending(close(1000, ""))]);
     let output = keeping_on(&["listen", &peers.url(), "-vvv"]).output();

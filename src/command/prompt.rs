@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -76,11 +78,11 @@ impl Prompt {
     /// The terminal cannot be had.
     pub fn begin(self) -> Result<((String, Origin), Asks), Failure> {
         let typist = start_prompt(self.options, &self.console).context("cannot show a prompt")?;
-        let Typist { lines, taken, asks } = typist;
+        let Typist { lines, taken, asks, apart } = typist;
         let (round_trips, heard) = mpsc::unbounded_channel();
         let deadly = Deadly::new().context("cannot listen for signals")?;
         let stderr = Stderr::beside(Some(self.console));
-        let asks = Asks { asks, heard, round_trips, kept: self.kept, deadly, stderr };
+        let asks = Asks { asks, heard, round_trips, kept: self.kept, apart, deadly, stderr };
         Ok((("the prompt".to_owned(), Origin::Made { blocks: lines, spent: taken }), asks))
     }
 }
@@ -93,6 +95,8 @@ pub struct Asks {
     /// For the session, which tells of round trips.
     pub round_trips: mpsc::UnboundedSender<RoundTrip>,
     kept: Rc<RefCell<Kept>>,
+    /// Where the prompt hears that there is no connection at the moment.
+    pub apart: Arc<AtomicBool>,
     deadly: Deadly,
     /// Where it is answered.
     stderr: Stderr,

@@ -2,6 +2,8 @@
 //! Whether and when there is another one is decided in `policy`.
 
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cookies::Cookies;
@@ -95,6 +97,7 @@ pub async fn converse(mut talk: Talk, mut around: Around<'_>) -> Result<End, Fai
         settings: talk.settings,
         course,
         reconnect: talk.reconnect.map(Reconnect::new),
+        apart: asks.as_ref().map(|asks| Arc::clone(&asks.apart)).unwrap_or_default(),
         at_opening: talk.at_opening,
         asked: Asked {
             ok_close: &talk.ok_close,
@@ -170,6 +173,8 @@ struct Sessions<'a> {
     course: Course,
     /// Whether it is opened again, and when.
     reconnect: Option<Reconnect>,
+    /// Whether there is no connection at the moment, for whoever types.
+    apart: Arc<AtomicBool>,
     at_opening: AtOpening,
     asked: Asked<'a>,
     progress: Option<Option<u64>>,
@@ -189,7 +194,10 @@ impl Sessions<'_> {
                 }
                 return End::of(outcome, &self.asked);
             };
-            opened = match self.gap(outcome, pause).await {
+            self.apart.store(true, Ordering::Relaxed);
+            let opened_again = self.gap(outcome, pause).await;
+            self.apart.store(false, Ordering::Relaxed);
+            opened = match opened_again {
                 Ok(opened) => opened,
                 Err(apart) => return self.apart(*apart),
             };

@@ -71,6 +71,8 @@ pub struct Typist {
     pub taken: std_mpsc::Sender<Vec<u8>>,
     /// What is asked of us.
     pub asks: mpsc::UnboundedReceiver<Ask>,
+    /// Where it is said that there is no connection at the moment.
+    pub apart: Arc<AtomicBool>,
 }
 
 /// What is asked of us at the prompt.
@@ -91,7 +93,9 @@ pub fn start_prompt(options: PromptOptions, console: &Console) -> io::Result<Typ
     let (taken, given_back) = std_mpsc::channel();
     let (ask, asks) = mpsc::unbounded_channel();
     let terminal = terminal(options.on_stdout)?;
-    let hearer = Hearer { terminal, lines: send_line, under_way: 0, given_back, ask };
+    let apart = Arc::new(AtomicBool::new(false));
+    let is_apart = Arc::clone(&apart);
+    let hearer = Hearer { terminal, lines: send_line, is_apart, under_way: 0, given_back, ask };
     let run: Box<dyn FnOnce() + Send> = if options.edits {
         let prompt = Prompt::new(options, hearer, console)?;
         Box::new(move || prompt.run())
@@ -99,7 +103,7 @@ pub fn start_prompt(options: PromptOptions, console: &Console) -> io::Result<Typ
         Box::new(move || hearer.run())
     };
     thread::Builder::new().name("prompt".into()).spawn(run)?;
-    Ok(Typist { lines, taken, asks })
+    Ok(Typist { lines, taken, asks, apart })
 }
 
 /// Lets other threads have the signals that end the process. One that came here would end the editor's
@@ -124,6 +128,8 @@ fn terminal(on_stdout: bool) -> io::Result<File> {
 struct Hearer {
     terminal: File,
     lines: mpsc::Sender<io::Result<Block>>,
+    /// Whether there is no connection at the moment.
+    is_apart: Arc<AtomicBool>,
     /// Lines that have not been given back.
     under_way: usize,
     given_back: std_mpsc::Receiver<Vec<u8>>,
@@ -180,7 +186,10 @@ impl Hearer {
             }
             // Whoever waits here hears no Ctrl-C.
             Err(TrySendError::Full(_)) => {
-                self.say("not sent: the peer does not take what was sent before");
+                self.say(match self.is_apart.load(Ordering::Relaxed) {
+                    true => "not sent: too many messages wait for the connection",
+                    false => "not sent: the peer does not take what was sent before",
+                });
                 Then::GoOn
             }
             Err(TrySendError::Closed(_)) => Then::End,
