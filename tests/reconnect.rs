@@ -90,7 +90,8 @@ fn what_may_pass_is_not_the_end() {
 #[test]
 fn what_stays_is_the_end_unless_it_is_named() {
     let reserved = frame(0x83, b"");
-    let cases: [(&str, Vec<u8>, i32); 7] = [
+    let cases: [(&str, Vec<u8>, i32); 8] = [
+        ("our 1009", text("too long"), 109),
         ("1000", close(1000, ""), 0),
         ("1005", close_without_code(), 0),
         ("1002", close(1002, ""), 102),
@@ -101,7 +102,8 @@ fn what_stays_is_the_end_unless_it_is_named() {
     ];
     for (case, bytes, code) in cases {
         let peers = Peer::start_each(vec![ending(bytes)]);
-        let output = keeping_on(&["listen", &peers.url()]).case(case).output();
+        let args = ["listen", &peers.url(), "--max-message-size", "4"];
+        let output = keeping_on(&args).case(case).output();
         output.check(ends(code).with_stderr_checked_apart());
         assert!(!output.says("reconnect"), "{}", output.report());
         peers.seen();
@@ -461,7 +463,13 @@ fn the_end_of_the_input_is_noticed_in_a_gap() {
     // There was nothing more to be sent: it ended as the connection did.
     let mut running = in_a_gap(&["connect", "--linger", "none"]);
     running.close_stdin();
-    running.output().check(ends(106).saying(&["reconnecting in ", "connection lost: 1006"]));
+    let hint =
+        "\n  hint: --linger none was over before the reconnection; --linger forever waits on\n";
+    running.output().check(ends(106).saying(&["reconnecting in ", "connection lost: 1006", hint]));
+    let mut running = in_a_gap(&["connect", "--linger", "300ms"]);
+    running.close_stdin();
+    let hint = "(the peer ended it)\n  hint: --linger 300ms was over before ";
+    running.output().check(ends(106).saying(&["reconnecting in ", hint]));
     // Something is left, and waits for a connection.
     let mut running = in_a_gap(&["connect", "-m", "1"]);
     running.write("a\nb\n");

@@ -14,11 +14,12 @@ pub struct ReconnectArgs {
     /// Open the session again when it was lost or closed, until an end condition is met
     ///
     /// That is not done after a Close with 1000, 1002, 1007 or 1008, or without a code, after a breach of the
-    /// protocol, and when the upgrade is refused with a status from 400 to 499, unless --reconnect-on names
-    /// it; and never after a code of --ok-close or --expect-close. The first opening is the business of --retry. The pause before each try
-    /// doubles, from --reconnect-delay up to --reconnect-max-delay, and is up to a half longer or shorter by
-    /// chance; after a session of 10 seconds it begins anew. End conditions, --linger, --wait, --expect... and -m run on, and end it in
-    /// a pause too.
+    /// protocol, a message over --max-message-size (our 1009), and when the upgrade is refused with a status
+    /// from 400 to 499, unless --reconnect-on names it; and never after a code of --ok-close or
+    /// --expect-close. The first opening is the business of --retry. The pause before each try doubles, from
+    /// --reconnect-delay up to --reconnect-max-delay, and is up to a half longer or shorter by chance; after a
+    /// session of 10 seconds it begins anew. End conditions, --expect... and -m run on, and end it in a pause
+    /// too; so do --linger and --wait, unless messages wait to be sent on the next connection.
     ///
     /// The messages of -d are sent again on each connection, before all others. Others are sent once: those
     /// that had not been handed to the network wait for the next connection, as does further input. How many

@@ -224,8 +224,16 @@ pub fn report(
             let hint = end.hint.clone().or_else(|| failure.hint());
             voice.remark(&traffic) + &voice.failure_and(failure, &end.unwritten, hint)
         }
-        (None, Some(line)) if traffic.is_empty() => voice.closing(&(line + &end.unwritten), failed),
-        (None, Some(line)) => voice.closing(&format!("{line}{}; {traffic}", end.unwritten), failed),
+        (None, Some(mut line)) => {
+            line.push_str(&end.unwritten);
+            if !traffic.is_empty() {
+                line.push_str(&format!("; {traffic}"));
+            }
+            if let Some(hint) = end.hint.as_ref().filter(|_| failed) {
+                line.push_str(&format!("\n  hint: {hint}"));
+            }
+            voice.closing(&line, failed)
+        }
         (None, None) => String::new(),
     };
     // Where nothing is said, as when the reader of our stdout has gone, nothing is explained.

@@ -360,7 +360,8 @@ fn done<T>(course: &mut Course, gap: Gap<T>, last: &mut Outcome) -> Result<T, Bo
         Gap::Over(Over::Lingered) => {
             // Nothing more was wanted, and so it ended when the connection did.
             let closure = last.closure.clone();
-            Outcome { closure, ..course.apart(last.failure.take()) }
+            let outcome = Outcome { closure, ..course.apart(last.failure.take()) };
+            return Err(Box::new(Apart { outcome, hint: course.linger_hint() }));
         }
         Gap::Over(Over::WaitedInVain(unmet)) => {
             course.apart(Some(Failure::TimeLimit(TimeLimit::Wait(unmet.0))))

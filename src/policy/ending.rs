@@ -296,6 +296,18 @@ impl Ending {
         })
     }
 
+    /// The way out, where the linger was over before there was another connection.
+    pub fn linger_hint(&self) -> Option<String> {
+        let linger = match self.rules.linger {
+            Patience::Forever => return None,
+            Patience::For(none) if none.is_zero() => "none".to_owned(),
+            Patience::For(duration) => humantime::format_duration(duration).to_string(),
+        };
+        Some(format!(
+            "--linger {linger} was over before the reconnection; --linger forever waits on"
+        ))
+    }
+
     fn condition_of_time(&self) -> Option<Instant> {
         let conditions = &self.rules.conditions;
         let duration = conditions.duration.and_then(|d| self.opened.checked_add(d));

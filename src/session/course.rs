@@ -141,6 +141,11 @@ impl Course {
         }
     }
 
+    /// The way out, where the linger was over between two connections.
+    pub fn linger_hint(&self) -> Option<String> {
+        self.ending.linger_hint()
+    }
+
     /// Whether there is nothing to do where nobody reads what is printed; others may still have something
     /// to send.
     pub fn only_listens(&self) -> bool {
