@@ -74,7 +74,15 @@ fn clients_see_going_away_when_the_server_ends() {
 fn a_client_that_breaks_the_rules_harms_nobody_else() {
     let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let good = UPGRADE.to_owned();
-    let cases: [(&str, String, &[u8], &[u8]); 7] = [
+    let cases: [(&str, String, &[u8], &[u8]); 10] = [
+        ("no host", good.replace("Host: x\r\n", ""), b"", b"HTTP/1.1 400 "),
+        (
+            "two hosts",
+            good.replace("Host", "Host: y\r\nHost"),
+            b"",
+            b": the request has 2 times Host",
+        ),
+        ("two keys", good.replace(key, &key.repeat(2)), b"", b"HTTP/1.1 400 "),
         ("no upgrade", "GET / HTTP/1.1\r\nHost: x\r\n\r\n".into(), b"", b"HTTP/1.1 4"),
         ("no key", good.replace(key, ""), b"", b"HTTP/1.1 4"),
         ("another version", good.replace("13", "8"), b"", b"HTTP/1.1 4"),

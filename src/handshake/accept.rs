@@ -2,14 +2,15 @@
 //! in, with what, and what the others are told.
 
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    PROXY_AUTHENTICATE, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
-    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+    LOCATION, PROXY_AUTHENTICATE, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    WWW_AUTHENTICATE,
 };
-use hyper::{Request as HttpRequest, Response, StatusCode};
+use hyper::{Request as HttpRequest, Response, StatusCode, Version};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
-use super::{HeaderLine, Request, accept_offer};
+use super::{HeaderLine, Request, accept_offer, header_name};
 use crate::wire::Deflate;
 
 /// Headers that say how the answer is to be read, and are not for somebody else to set.
@@ -100,6 +101,9 @@ impl Terms {
         let mut answer = create_response_with_body(request, String::new).map_err(|error| {
             refuse(StatusCode::UPGRADE_REQUIRED, &error.to_string(), &self.headers)
         })?;
+        if let Some(why) = not_once(request.headers()) {
+            return Err(refuse(StatusCode::BAD_REQUEST, &why, &self.headers));
+        }
         let subprotocol = self.choose(&Request::offered(request.headers()));
         let offers: Vec<_> = request
             .headers()
@@ -136,6 +140,20 @@ impl Terms {
         answer.headers_mut().entry(RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
         answer
     }
+}
+
+/// Which header an opening handshake does not have exactly once, as it must (RFC 6455 sections 4.2.1, 11.3.1
+/// and 11.3.5, RFC 9112 section 3.2).
+fn not_once(headers: &HeaderMap) -> Option<String> {
+    let once = [HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
+    let (name, count) = once
+        .into_iter()
+        .map(|name| (header_name(&name, Version::HTTP_11), headers.get_all(&name).iter().count()))
+        .find(|(_, count)| *count != 1)?;
+    Some(match count {
+        0 => format!("the request has no {name}"),
+        _ => format!("the request has {count} times {name}, which may be there once"),
+    })
 }
 
 /// A status as it is shown, with its name if it has one.
@@ -242,6 +260,34 @@ mod tests {
         let answer = Terms::default().judge(&HttpRequest::get("/").body(()).unwrap()).unwrap_err();
         assert_eq!(answer.status(), StatusCode::UPGRADE_REQUIRED);
         assert!(answer.body().contains("a WebSocket server for tests"), "{}", answer.body());
+    }
+
+    #[test]
+    fn what_has_a_header_not_once_that_must_be_there_once_is_a_bad_request() {
+        type Lines = &'static [(&'static str, &'static str)];
+        let judge = |without: &str, more: Lines| {
+            let mut request = request("chat");
+            request.headers_mut().remove(without);
+            for (name, value) in more {
+                request.headers_mut().append(*name, HeaderValue::from_static(value));
+            }
+            Terms::default().judge(&request).map(|admission| admission.answer.status().as_u16())
+        };
+        assert_eq!(judge("", &[]).unwrap(), 101);
+        assert_eq!(judge("host", &[("host", "")]).unwrap(), 101, "one without a value is one");
+        let cases: [(&str, Lines, &str); 6] = [
+            ("host", &[], "the request has no Host"),
+            ("", &[("host", "x")], "the request has 2 times Host"),
+            ("", &[("host", "y"), ("host", "z")], "the request has 3 times Host"),
+            ("", &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")], "2 times Sec-Websocket-Key"),
+            ("", &[("sec-websocket-key", "other")], "2 times Sec-Websocket-Key"),
+            ("", &[("sec-websocket-version", "13")], "2 times Sec-Websocket-Version"),
+        ];
+        for (without, more, why) in cases {
+            let answer = judge(without, more).unwrap_err();
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{without:?} {more:?}");
+            assert!(answer.body().contains(why), "{}", answer.body());
+        }
     }
 
     #[test]
