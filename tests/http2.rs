@@ -261,3 +261,24 @@ fn a_head_without_end_is_no_answer_and_takes_no_memory() {
         assert!(peak < usual + (4 << 20), "{name}: {peak} bytes, usually {usual}");
     }
 }
+
+#[test]
+fn an_answer_that_switches_protocols_is_none_over_http2() {
+    // `:status` as a name of the table, with a value of its own (RFC 7541 section 6.2.2).
+    let status =
+        |code: &[u8; 3]| two_frame(HEADERS, END_HEADERS, 1, &[b"\x08\x03", &code[..]].concat());
+    let output = |answer: Vec<u8>| {
+        let peer = by_hand(answer, Vec::new());
+        let output = run(["listen", PRIOR, "-m", "20", &peer.url()]).output();
+        peer.seen();
+        output
+    };
+    let why = "wspipe: the opening handshake failed: the answer over HTTP/2 has the status 101, ";
+    for before in [Vec::new(), status(b"103").repeat(3)] {
+        output([before, status(b"101")].concat()).check(ends(8).saying(&[why, "hint: "]));
+    }
+    // Others come before the answer.
+    let refused = two_frame(HEADERS, END_HEADERS | END_STREAM, 1, &[NOT_FOUND]);
+    let early = [status(b"103"), status(b"100"), refused].concat();
+    output(early).check(ends(22).saying(&["refused by the server: 404 Not Found\n"]));
+}

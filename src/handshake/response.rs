@@ -70,6 +70,9 @@ pub enum HandshakeFault {
     /// RFC 8441 section 3.
     #[error("the server has no WebSocket over HTTP/2 (extended CONNECT, RFC 8441)")]
     NoWebSocketInHttp2,
+    /// RFC 9113 section 8.6: there is nothing to switch to.
+    #[error("the answer over HTTP/2 has the status 101, which is for HTTP/1.1")]
+    Switching,
     /// HTTP/2 itself.
     #[error("HTTP/2 failed: {0}")]
     Http2(String),
@@ -86,7 +89,7 @@ impl HandshakeFault {
             HandshakeFault::NoHttp2 | HandshakeFault::NoWebSocketInHttp2 => {
                 Some("without --http2-prior-knowledge, HTTP/1.1 is spoken")
             }
-            HandshakeFault::Http2(_) => {
+            HandshakeFault::Switching | HandshakeFault::Http2(_) => {
                 Some("is it HTTP/2 that it speaks? without the flag, HTTP/1.1 is spoken")
             }
             HandshakeFault::NotHttp(_) | HandshakeFault::Cut(_) => {

@@ -15,7 +15,7 @@ use h2::ext::Protocol;
 use h2::{Ping, Reason, RecvStream, SendStream};
 use hyper::header::{CONNECTION, HOST, HeaderMap, SEC_WEBSOCKET_KEY, UPGRADE};
 use hyper::http::response;
-use hyper::{Method, Request, Version};
+use hyper::{Method, Request, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Stream;
@@ -87,8 +87,16 @@ pub async fn ask(
     let lines = [&line, ":protocol: websocket", &format!(":authority: {authority}")];
     tell(Step::Asked(&lines, Version::HTTP_2, request.headers()));
     let (mut answer, out) = sender.send_request(request, false).map_err(fault)?;
-    let answer = drive(&mut connection, |cx| Pin::new(&mut answer).poll(cx)).await;
-    let (parts, input) = answer.and_then(|answer| answer).map_err(fault)?.into_parts();
+    let answer = drive(&mut connection, |cx| {
+        // What there is of heads before the answer is looked at first.
+        while let Poll::Ready(Some(Ok(early))) = answer.poll_informational(cx) {
+            if early.status() == StatusCode::SWITCHING_PROTOCOLS {
+                return Poll::Ready(Err(HandshakeFault::Switching.into()));
+            }
+        }
+        Pin::new(&mut answer).poll(cx).map_err(fault)
+    });
+    let (parts, input) = answer.await.map_err(fault)??.into_parts();
     state.set_answered();
     let (unread, ended, failure, shut) = (Bytes::new(), false, None, false);
     Ok((parts, Tunnel { connection, ended, failure, state, out, input, unread, shut }))
