@@ -74,6 +74,10 @@ pub struct EndArgs {
 
     /// Wait so long for the peer's Close, once ours has left; 0 means no limit. A server that is
     /// still busy with what was sent before answers late
+    ///
+    /// What comes after our Close at the end of input is still printed, and the time stands still while
+    /// stdout is full. So where stdout is slow, only -m or Ctrl-C ends a peer that sends without end and never
+    /// closes.
     #[arg(long, value_name = "DURATION", default_value = "5s", help_heading = "Closing",
           value_parser = values::duration)]
     pub close_timeout: Duration,
