@@ -12,13 +12,14 @@ pub fn phases() -> Vec<Phase> {
             unanswered(&["connect", "--linger", "none"])
         }),
         Phase::new("output that waits after the peer's Close", OPEN, || {
-            undrained("closed by peer: 1000 normal closure", |wire| {
+            // Without a condition, which the last message might meet before the Close comes.
+            undrained("closed by peer: 1000 normal closure", &[], |wire| {
                 wire.send(close(1000, ""));
                 wire.expect_close(1000);
             })
         }),
         Phase::new("output that waits after ours", OPEN, || {
-            undrained("closed by us: 1000 normal closure", |wire| {
+            undrained("closed by us: 1000 normal closure", &["-n", "700"], |wire| {
                 let ours = wire.read_to_close();
                 wire.send(frame(0x80 | CLOSE, &ours.payload));
             })
@@ -62,7 +63,7 @@ fn unanswered(args: &[&str]) -> Stage {
 }
 
 /// Less than the program takes from the wire, and more than a pipe and the program's last wait take.
-fn undrained(closed: &str, end: fn(&mut Wire)) -> Stage {
+fn undrained(closed: &str, flags: &[&str], end: fn(&mut Wire)) -> Stage {
     let mut peer = Waiting::after(move |wire| {
         wire.accept();
         wire.send(text(&"x".repeat(1000)).repeat(700));
@@ -70,7 +71,7 @@ fn undrained(closed: &str, end: fn(&mut Wire)) -> Stage {
         wire.until_gone();
     });
     let told = peer.told();
-    let run = run(["listen", "-n", "700", &peer.url()]).stdout_unread();
+    let run = run(["listen", &peer.url()]).args(flags).stdout_unread();
     let left = "; # bytes not written to stdout";
     Stage::new(run)
         .saying(&format!("{closed}; ended by SIGNAL{left}\n"))
