@@ -22,7 +22,7 @@ impl Home {
     }
 
     fn setting<'a>(&'a self, args: &'a [&'a str]) -> Setting<'a> {
-        Setting { args, home: self.0.path(), stdout: None, term: "xterm" }
+        Setting { args, home: self.0.path(), stdout: None, term: "xterm", no_color: "" }
     }
 
     /// `wspipe connect URL FLAGS…` once it waits for a line.
@@ -375,6 +375,22 @@ fn frames_are_shown_above_the_line_too() {
     dialogue.wait_for_end("\n> half");
     dialogue.type_in("\x03\x03");
     assert_eq!(dialogue.end(), 130);
+    peer.seen();
+}
+
+#[test]
+fn what_comes_is_shown_without_colours_too() {
+    let (home, peer) = (Home::new(), echo());
+    let args = ["connect", &peer.url()];
+    let mut dialogue = Dialogue::start(Setting { no_color: "1", ..home.setting(&args) });
+    dialogue.wait_for_end("\n>");
+    dialogue.type_in("hello\r");
+    dialogue.wait_for_end("> hello\n< hello\n>");
+    dialogue.type_in("\x04");
+    assert_eq!(dialogue.end(), 0);
+    let sent = String::from_utf8_lossy(&dialogue.sent);
+    // Colours end with an m; what moves the cursor and clears lines does not.
+    assert!(!sent.contains("\x1b[36m") && !sent.contains("\x1b[0m"), "{sent:?}");
     peer.seen();
 }
 

@@ -558,7 +558,8 @@ fn the_prompt_stays() {
     let args =
         ["connect", &peers.url(), "--reconnect", "--reconnect-delay", "500ms"].map(str::to_owned);
     let args: Vec<&str> = args.iter().map(|arg| &arg[..]).collect();
-    let setting = Setting { args: &args, home: home.folder(), stdout: None, term: "xterm" };
+    let setting =
+        Setting { args: &args, home: home.folder(), stdout: None, term: "xterm", no_color: "" };
     let mut dialogue = Dialogue::start(setting);
     dialogue.wait_for_end(", Ctrl-D closes\n>");
     dialogue.type_in("one\r");
@@ -583,7 +584,8 @@ fn whoever_types_may_leave_in_a_gap() {
     let url = peer.url();
     let args =
         ["connect", &url, "--reconnect", "--reconnect-delay", "1h", "--reconnect-max-delay", "0"];
-    let setting = Setting { args: &args, home: home.folder(), stdout: None, term: "xterm" };
+    let setting =
+        Setting { args: &args, home: home.folder(), stdout: None, term: "xterm", no_color: "" };
     let mut dialogue = Dialogue::start(setting);
     dialogue.wait_for("the gap", |screen| screen.contains("connection lost: 1006"));
     dialogue.type_in("unsent\r\x04");

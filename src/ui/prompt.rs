@@ -25,8 +25,8 @@ use rustyline::hint::{Hint, Hinter};
 use rustyline::history::{FileHistory, History as _, SearchDirection};
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{
-    Cmd, ConditionalEventHandler, Context, Editor, Event, EventContext, EventHandler, Helper,
-    KeyEvent, Movement, RepeatCount,
+    Cmd, ColorMode, ConditionalEventHandler, Context, Editor, Event, EventContext, EventHandler,
+    Helper, KeyEvent, Movement, RepeatCount,
 };
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -305,6 +305,8 @@ impl Prompt {
             .and_then(|config| config.max_history_size(KEPT_LINES))
             .map_err(io::Error::other)?
             .completion_type(rustyline::CompletionType::List)
+            // We have none; but with NO_COLOR the editor would not tell of the lines that it draws.
+            .color_mode(ColorMode::Forced)
             // Then a lone Escape is one.
             .keyseq_timeout(Some(SOON.as_millis() as u16))
             // The console sees to that.

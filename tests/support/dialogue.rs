@@ -38,16 +38,18 @@ pub struct Setting<'a> {
     pub home: &'a Path,
     pub stdout: Option<File>,
     pub term: &'a str,
+    pub no_color: &'a str,
 }
 
 impl Dialogue {
-    pub fn start(Setting { args, home, stdout, term }: Setting) -> Dialogue {
+    pub fn start(Setting { args, home, stdout, term, no_color }: Setting) -> Dialogue {
         let terminal = Terminal::open();
         terminal.resize(ROWS, COLUMNS);
         let before = terminal.modes();
         let mut command = Command::new("/usr/bin/setsid");
         command.args(["--ctty", env!("CARGO_BIN_EXE_wspipe")]).args(args);
         command.env_clear().env("PATH", "/usr/bin:/bin").env("TERM", term).env("HOME", home);
+        command.env("NO_COLOR", no_color);
         command.stdin(terminal.stdio()).stderr(terminal.stdio());
         command.stdout(stdout.map_or_else(|| terminal.stdio(), Stdio::from));
         let child = command.spawn().expect("the binary starts");
