@@ -77,10 +77,11 @@ impl Prompt {
     /// # Errors
     /// The terminal cannot be had.
     pub fn begin(self) -> Result<((String, Origin), Asks), Failure> {
+        // Before the prompt hears of them too.
+        let deadly = Deadly::new().context("cannot listen for signals")?;
         let typist = start_prompt(self.options, &self.console).context("cannot show a prompt")?;
         let Typist { lines, taken, asks, apart } = typist;
         let (round_trips, heard) = mpsc::unbounded_channel();
-        let deadly = Deadly::new().context("cannot listen for signals")?;
         let stderr = Stderr::beside(Some(self.console));
         let asks = Asks { asks, heard, round_trips, kept: self.kept, apart, deadly, stderr };
         Ok((("the prompt".to_owned(), Origin::Made { blocks: lines, spent: taken }), asks))

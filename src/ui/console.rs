@@ -48,6 +48,8 @@ struct State {
     given: String,
     /// What was in the line when the editor stopped.
     line: Option<String>,
+    /// Whether the editor has no terminal, and so shows nothing.
+    is_away: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,6 +111,17 @@ impl Console {
         self.state().is_typing = false;
     }
 
+    /// The editor has no terminal any more, or has one again: nobody waits for it meanwhile.
+    pub fn editor_is_away(&self, is_away: bool) {
+        self.state().is_away = is_away;
+        self.shared.changed.notify_all();
+    }
+
+    /// Whether the session is over, and the process soon.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state().phase, Phase::Ending | Phase::Over)
+    }
+
     /// The session is over: nobody waits for the editor any more.
     pub fn end(&self) {
         let mut state = self.state();
@@ -130,13 +143,15 @@ impl Console {
         }
         let unseen = |state: &State| (state.waiting.len(), state.given.len());
         let mut is_stuck = false;
-        while !is_stuck && unseen(&state) != (0, 0) {
+        while !is_stuck && !state.is_away && unseen(&state) != (0, 0) {
             let before = unseen(&state);
-            (state, is_stuck) = self.wait_while(state, |state| unseen(state) == before);
+            let waits = |state: &State| unseen(state) == before && !state.is_away;
+            (state, is_stuck) = self.wait_while(state, waits);
         }
         state.phase = Phase::Over;
         self.shared.changed.notify_all();
-        let (mut state, _) = self.wait_while(state, |state| state.line.is_none());
+        let waits = |state: &State| state.line.is_none() && !state.is_away;
+        let (mut state, _) = self.wait_while(state, waits);
         let unseen = mem::take(&mut state.given) + &mem::take(&mut state.waiting);
         Some(match state.line.as_deref() {
             Some("") => unseen,

@@ -4,6 +4,7 @@
 mod check;
 mod closing;
 mod console;
+mod job;
 mod opening;
 mod password;
 mod progress;

@@ -7,10 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
+use super::job::{DEADLY, come_forward, has_terminal, heed_signals};
 use super::raw::restore_terminal;
 use crate::signals::is_ignored;
 
@@ -25,9 +26,6 @@ pub enum NoPassword {
     Nothing,
 }
 
-/// Signals that end the process, at once.
-const DEADLY: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
-
 /// A terminal that shows nothing of what is typed, and how it was before.
 static UNSEEN: Mutex<Option<(File, Termios)>> = Mutex::new(None);
 
@@ -40,6 +38,7 @@ static LEFT: AtomicBool = AtomicBool::new(false);
 
 fn hide() -> Option<()> {
     let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
+    come_forward(&terminal, || false).ok()?;
     let before = tcgetattr(&terminal).ok()?;
     let mut without_echo = before.clone();
     // As rpassword has it from then on: a Ctrl-C before that is read, too, whoever ignores SIGINT.
@@ -53,7 +52,9 @@ fn hide() -> Option<()> {
 /// Gives the terminal back as it was, if somebody is asked; rpassword may just have begun, so that this
 /// is done again by whoever has time for it.
 pub fn show() {
-    if let Some((terminal, before)) = lock(&UNSEEN).as_ref() {
+    if let Some((terminal, before)) = lock(&UNSEEN).as_ref()
+        && has_terminal(terminal)
+    {
         // A terminal that has gone needs nothing.
         let _ = tcsetattr(terminal, OptionalActions::Now, before);
     }
@@ -84,6 +85,7 @@ fn watch() -> io::Result<()> {
             let _ = emulate_default_handler(signal);
         }
     })?;
+    heed_signals();
     Ok(())
 }
 

@@ -32,6 +32,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::console::Console;
+use super::job::{come_forward, has_terminal, heed_signals};
 use super::raw;
 use crate::input::prompt::{COMMANDS, Typed, contents, understand};
 use crate::input::reader::Block;
@@ -84,11 +85,13 @@ pub enum Ask {
     Save(PathBuf),
 }
 
-/// Begins a prompt; what is shown from now on goes through the `console`.
+/// Begins a prompt; what is shown from now on goes through the `console`. Signals that end the process must
+/// have somebody who acts upon them.
 ///
 /// # Errors
 /// The terminal cannot be had, or no thread.
 pub fn start_prompt(options: PromptOptions, console: &Console) -> io::Result<Typist> {
+    heed_signals();
     let (send_line, lines) = mpsc::channel(WAITING);
     let (taken, given_back) = std_mpsc::channel();
     let (ask, asks) = mpsc::unbounded_channel();
@@ -106,12 +109,20 @@ pub fn start_prompt(options: PromptOptions, console: &Console) -> io::Result<Typ
     Ok(Typist { lines, taken, asks, apart })
 }
 
-/// Lets other threads have the signals that end the process. One that came here would end the editor's
-/// wait for a key, and it would put the terminal back as it found it: raw, after it was given back.
-fn leave_to_others() {
-    let deadly = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+/// Lets other threads have these signals.
+fn leave_to_others(signals: impl IntoIterator<Item = Signal>) {
     // It fails for no set of signals that there are.
-    let _ = SigSet::from_iter(deadly).thread_block();
+    let _ = SigSet::from_iter(signals).thread_block();
+}
+
+/// Takes the terminal, once it is ours.
+fn take_terminal(console: &Console) -> io::Result<()> {
+    if !raw::is_ours() {
+        console.editor_is_away(true);
+    }
+    raw::take(|| console.is_over())?;
+    console.editor_is_away(false);
+    Ok(())
 }
 
 /// Where words of the prompt go.
@@ -146,10 +157,15 @@ enum Then {
 impl Hearer {
     /// Lines as the terminal gives them.
     fn run(mut self) {
+        // In the background it is an error then, and not a stop that no signal would end.
+        leave_to_others([Signal::SIGTTIN]);
         for line in io::stdin().lock().lines() {
             match line {
                 Ok(line) if self.hear(&line, &[]) == Then::GoOn => {}
                 Ok(_) => break,
+                Err(_)
+                    if !has_terminal(&io::stdin())
+                        && come_forward(&io::stdin(), || false).is_ok() => {}
                 Err(error) => {
                     let _ = self.lines.blocking_send(Err(error));
                     return;
@@ -291,6 +307,7 @@ struct Prompt {
     editor: Editor<Words, FileHistory>,
     history: Option<PathBuf>,
     hearer: Hearer,
+    console: Console,
     /// Whether Ctrl-C on an empty line closes: it came once, and no line has been sent since.
     closes: Arc<AtomicBool>,
 }
@@ -320,9 +337,10 @@ impl Prompt {
             console: console.clone(),
             closes: Arc::clone(&closes),
         }));
+        let suspending = Suspending(console.clone());
         let clearing = Clearing(Arc::clone(&closes));
         editor.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(clearing)));
-        editor.bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(Suspending)));
+        editor.bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(suspending)));
         let mut history = options.history;
         if let Some(path) = &history
             && let Err(error) = load(&mut editor, path)
@@ -332,14 +350,20 @@ impl Prompt {
         }
         let printer = editor.create_external_printer().map_err(io::Error::other)?;
         console.begin(hearer.terminal.try_clone()?, printer)?;
-        Ok(Prompt { editor, history, hearer, closes })
+        Ok(Prompt { editor, history, hearer, console: console.clone(), closes })
     }
 
     fn run(mut self) {
-        leave_to_others();
-        raw::mark_pastes();
+        // One that ends the process would end the editor's wait for a key, and it would put the terminal back
+        // as it found it: raw, after it was given back. And we are not stopped for what the editor sets
+        // before it knows that it is in the background.
+        let deadly = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+        leave_to_others(deadly.into_iter().chain([Signal::SIGTTOU]));
+        if let Err(error) = take_terminal(&self.console) {
+            return self.fail(error.into());
+        }
         loop {
-            match self.editor.readline(PROMPT) {
+            match self.read_line(PROMPT) {
                 Ok(line) => {
                     self.closes.store(false, Ordering::Relaxed);
                     self.keep(&line);
@@ -364,6 +388,14 @@ impl Prompt {
         self.wait();
     }
 
+    /// A line, once the terminal is ours.
+    fn read_line(&mut self, prompt: &str) -> rustyline::Result<String> {
+        if !raw::is_ours() {
+            take_terminal(&self.console)?;
+        }
+        self.editor.readline(prompt)
+    }
+
     /// The lines that were typed, oldest first.
     fn lines(&self) -> Vec<String> {
         let history = self.editor.history();
@@ -376,7 +408,7 @@ impl Prompt {
         self.closes.store(false, Ordering::Relaxed);
         self.editor.bind_sequence(KeyEvent::ctrl('C'), Cmd::Interrupt);
         loop {
-            match self.editor.readline("") {
+            match self.read_line("") {
                 Err(ReadlineError::Interrupted) => interrupt(),
                 Ok(_) | Err(ReadlineError::Eof) => {}
                 Err(_) => return,
@@ -465,11 +497,13 @@ impl ConditionalEventHandler for Clearing {
 }
 
 /// Ctrl-Z.
-struct Suspending;
+struct Suspending(Console);
 
 impl ConditionalEventHandler for Suspending {
     fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext) -> Option<Cmd> {
         raw::suspend();
+        // Where there is no shell nothing has stopped.
+        let _ = take_terminal(&self.0);
         Some(Cmd::Repaint)
     }
 }

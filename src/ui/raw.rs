@@ -4,32 +4,61 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
-use rustix::process::{Signal, kill_current_process_group};
+use rustix::process::Signal;
 use rustix::termios::{
     InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
+
+use super::job::{come_forward, has_terminal, stop};
 
 /// What begins and ends bracketed paste: what is pasted is marked.
 const PASTE_ON: &str = "\x1b[?2004h";
 const PASTE_OFF: &str = "\x1b[?2004l";
 
-/// The terminal as it was before anybody typed, to be left behind like that in any case.
-static BEFORE: OnceLock<(File, Termios)> = OnceLock::new();
+/// The terminal.
+static TERMINAL: OnceLock<File> = OnceLock::new();
+/// Its modes before anybody typed, to be left behind like that in any case. In the background they are
+/// somebody else's, and not ours to change.
+static BEFORE: OnceLock<Termios> = OnceLock::new();
 
 /// Lets every key come as it is typed. The editor does so too, but only while a line is typed: what
-/// comes between two lines would be taken by the terminal for a line, or a signal, of its own.
+/// comes between two lines would be taken by the terminal for a line, or a signal, of its own. In the
+/// background that has to wait for [`take`].
 ///
 /// # Errors
 /// It is no terminal.
 pub fn begin(terminal: File) -> io::Result<()> {
-    let before = tcgetattr(&terminal)?;
-    let _ = BEFORE.set((terminal, before));
+    tcgetattr(&terminal)?;
+    if has_terminal(TERMINAL.get_or_init(|| terminal)) {
+        set_raw();
+    }
+    Ok(())
+}
+
+/// Whether the terminal is ours, and not somebody else's because we are in the background.
+pub fn is_ours() -> bool {
+    TERMINAL.get().is_none_or(has_terminal)
+}
+
+/// Takes the terminal, which may have been somebody else's meanwhile; waits until it is ours, or for the end
+/// of the process, which may be near because all `is_over`.
+///
+/// # Errors
+/// It will not be ours.
+pub fn take(is_over: impl Fn() -> bool) -> io::Result<()> {
+    let Some(terminal) = TERMINAL.get() else { return Ok(()) };
+    come_forward(terminal, is_over)?;
     set_raw();
+    write(PASTE_ON);
     Ok(())
 }
 
 fn set_raw() {
-    let Some((terminal, before)) = BEFORE.get() else { return };
+    let Some(terminal) = TERMINAL.get() else { return };
+    // One that has gone is not as it was.
+    let before = BEFORE.get().cloned().or_else(|| tcgetattr(terminal).ok());
+    let Some(before) = before else { return };
+    let before = BEFORE.get_or_init(|| before);
     let mut raw = before.clone();
     raw.input_modes -= InputModes::BRKINT
         | InputModes::ICRNL
@@ -46,21 +75,18 @@ fn set_raw() {
 
 /// Gives the modes back as they were, which never waits.
 pub fn restore() {
-    if let Some((terminal, before)) = BEFORE.get() {
+    if let (Some(terminal), Some(before)) = (TERMINAL.get(), BEFORE.get())
+        && has_terminal(terminal)
+    {
         // A terminal that has gone needs nothing.
         let _ = tcsetattr(terminal, OptionalActions::Now, before);
     }
 }
 
-/// Asks the terminal to mark what is pasted.
-pub fn mark_pastes() {
-    write(PASTE_ON);
-}
-
 /// Writes the last of what goes to the terminal while lines are typed, and asks it to mark nothing any
 /// more. It waits for a terminal that is stuck.
 pub fn part_with(text: &str) {
-    write(&format!("{PASTE_OFF}{text}"));
+    write(&format!("{}{text}", if is_ours() { PASTE_OFF } else { "" }));
 }
 
 /// Gives the terminal back as it was before anybody typed; does nothing if nobody did.
@@ -70,18 +96,14 @@ pub fn restore_terminal() {
     part_with("");
 }
 
-/// Ctrl-Z: the shell has its turn, with the terminal as it was.
+/// Ctrl-Z: the shell has its turn, with the terminal as it was. After it the terminal is to be taken.
 pub fn suspend() {
     restore_terminal();
-    // There is a process group in any case.
-    let _ = kill_current_process_group(Signal::TSTP);
-    set_raw();
-    mark_pastes();
+    stop(Signal::TSTP);
 }
 
 fn write(text: &str) {
-    if let Some((terminal, _)) = BEFORE.get() {
-        let mut terminal: &File = terminal;
+    if let Some(mut terminal) = TERMINAL.get() {
         let _ = terminal.write_all(text.as_bytes());
     }
 }
