@@ -21,6 +21,7 @@
 //! | [`duration`] | pure: durations as they are typed |
 //! | [`descriptor`] | reads and writes that never wait, on descriptors shared with other programs |
 //! | [`signals`] | the signals that whoever started us has ignored |
+//! | [`job`] | job control: whose the terminal is, and how that is waited for |
 //! | [`wire`] | pure: RFC 6455 frames, close codes, UTF-8 across fragments, permessage-deflate |
 //! | [`figures`] | pure: what a session has counted, as numbers |
 //! | [`failure`], [`exit`] | what can go wrong; the whole exit-code contract |
@@ -76,6 +77,7 @@ pub mod failure;
 pub mod figures;
 pub mod handshake;
 pub mod input;
+pub mod job;
 pub mod jq;
 pub mod net;
 pub mod output;

@@ -169,6 +169,25 @@ fn a_prompt_in_the_background_stops_until_it_is_brought_forward() {
 }
 
 #[test]
+fn input_from_a_terminal_that_stopped_in_the_background_is_ended_by_a_signal() {
+    for args in ["send", "connect --whole"] {
+        let peer = echo();
+        let mut shell = Shell::start(&peer.url(), "xterm");
+        shell.type_in(&format!("\"$W\" {args} \"$URL\" &\n"));
+        shell.wait_for("Stopped");
+        shell.does("fg");
+        shell.wait_for(&format!("{args} \"$URL\""));
+        shell.type_in("\x1a");
+        shell.wait_for("Stopped");
+        shell.does("bg");
+        shell.wait_for("Stopped");
+        shell.does("kill %1");
+        shell.wait_for("Terminated");
+        assert_eq!(peer.seen().close_code(), Some(1001), "{args}");
+    }
+}
+
+#[test]
 fn a_question_that_stopped_in_the_background_is_ended_by_a_signal() {
     let mut shell = Shell::start("ws://127.0.0.1:9/", "xterm");
     let before = modes(&shell.terminal);

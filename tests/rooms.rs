@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// circles.
 const FLOORS: &[&[&str]] = &[
     &["wire", "codec", "descriptor", "duration", "figures", "signals"],
-    &["record"],
+    &["record", "job"],
     &["jq", "input", "output"],
     &["difference"],
     &["policy"],

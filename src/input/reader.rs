@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, IsTerminal as _, Read as _, Seek as _, SeekFrom};
 use std::mem;
 use std::num::NonZeroU64;
 use std::os::fd::AsFd as _;
@@ -12,12 +12,15 @@ use std::path::PathBuf;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
 
+use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, poll};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
 use crate::descriptor::{self, Watched};
+use crate::job::{come_forward, has_terminal, heed_signals, leave_to_others};
 
 /// Bytes in a block.
 const BLOCK: usize = 64 * 1024;
@@ -399,8 +402,22 @@ fn read_all(
         // A session that is gone wants to know nothing.
         Err(error) => return drop(blocks.blocking_send(Err(error))),
     };
+    let is_terminal = file.is_terminal();
+    if is_terminal {
+        // In the background it is an error then, and not a stop that no signal would end. Those two are the
+        // session's.
+        leave_to_others([Signal::SIGTTIN]);
+        heed_signals(&[SIGINT, SIGTERM]);
+    }
     loop {
-        let block = read_block(&mut file, BLOCK, spent.try_recv().unwrap_or_default());
+        let mut block = read_block(&mut file, BLOCK, spent.try_recv().unwrap_or_default());
+        while is_terminal
+            && block.is_err()
+            && !has_terminal(&file)
+            && come_forward(&file, || blocks.is_closed()).is_ok()
+        {
+            block = read_block(&mut file, BLOCK, Vec::new());
+        }
         let more = matches!(block, Ok(Block { end: false, .. }));
         if blocks.blocking_send(block).is_err() || !more {
             return;

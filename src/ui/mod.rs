@@ -4,7 +4,6 @@
 mod check;
 mod closing;
 mod console;
-mod job;
 mod opening;
 mod password;
 mod progress;

@@ -11,8 +11,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use super::job::{DEADLY, come_forward, has_terminal, heed_signals};
 use super::raw::restore_terminal;
+use crate::job::{DEADLY, come_forward, has_terminal, heed_signals};
 use crate::signals::is_ignored;
 
 /// Why there is no password.
@@ -85,7 +85,7 @@ fn watch() -> io::Result<()> {
             let _ = emulate_default_handler(signal);
         }
     })?;
-    heed_signals();
+    heed_signals(&DEADLY);
     Ok(())
 }
 

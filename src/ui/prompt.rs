@@ -13,7 +13,7 @@ use std::sync::mpsc as std_mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{self, getpid, kill_process};
 use rustix::termios::{QueueSelector, tcflush};
@@ -32,10 +32,10 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::console::Console;
-use super::job::{come_forward, has_terminal, heed_signals};
 use super::raw;
 use crate::input::prompt::{COMMANDS, Typed, contents, understand};
 use crate::input::reader::Block;
+use crate::job::{DEADLY, come_forward, has_terminal, heed_signals, leave_to_others};
 use crate::output::escape::one_line;
 use crate::wire::Kind;
 
@@ -91,7 +91,7 @@ pub enum Ask {
 /// # Errors
 /// The terminal cannot be had, or no thread.
 pub fn start_prompt(options: PromptOptions, console: &Console) -> io::Result<Typist> {
-    heed_signals();
+    heed_signals(&DEADLY);
     let (send_line, lines) = mpsc::channel(WAITING);
     let (taken, given_back) = std_mpsc::channel();
     let (ask, asks) = mpsc::unbounded_channel();
@@ -107,12 +107,6 @@ pub fn start_prompt(options: PromptOptions, console: &Console) -> io::Result<Typ
     };
     thread::Builder::new().name("prompt".into()).spawn(run)?;
     Ok(Typist { lines, taken, asks, apart })
-}
-
-/// Lets other threads have these signals.
-fn leave_to_others(signals: impl IntoIterator<Item = Signal>) {
-    // It fails for no set of signals that there are.
-    let _ = SigSet::from_iter(signals).thread_block();
 }
 
 /// Takes the terminal, once it is ours.

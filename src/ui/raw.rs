@@ -9,7 +9,7 @@ use rustix::termios::{
     InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
 
-use super::job::{come_forward, has_terminal, stop};
+use crate::job::{come_forward, has_terminal, stop};
 
 /// What begins and ends bracketed paste: what is pasted is marked.
 const PASTE_ON: &str = "\x1b[?2004h";

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sys::signal::SigSet;
 use rustix::process::{Signal, getpgrp, kill_current_process_group};
 use rustix::termios::tcgetpgrp;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTTOU};
@@ -32,17 +33,20 @@ pub fn has_terminal(terminal: &impl AsFd) -> bool {
     tcgetpgrp(terminal).map_or(true, |group| group == getpgrp()) || is_ignored(SIGTTOU)
 }
 
-/// From now on a signal that ends the process is noted as it comes, whenever it is acted upon. Somebody must
-/// act: the system does not any more.
-pub fn heed_signals() {
-    if ENDING.get().is_some() {
-        return;
-    }
+/// From now on it is noted when one of these signals comes, which end the process, whenever it is acted upon.
+/// Somebody must act: the system does not any more.
+pub fn heed_signals(signals: &[i32]) {
     let ending = ENDING.get_or_init(Arc::default);
-    for signal in DEADLY.into_iter().filter(|signal| !is_ignored(*signal)) {
+    for &signal in signals.iter().filter(|signal| !is_ignored(**signal)) {
         // Without it, we may be stopped once more before the end.
         let _ = flag::register(signal, Arc::clone(ending));
     }
+}
+
+/// Lets other threads have these signals.
+pub fn leave_to_others(signals: impl IntoIterator<Item = nix::sys::signal::Signal>) {
+    // It fails for no set of signals that there are.
+    let _ = SigSet::from_iter(signals).thread_block();
 }
 
 /// Waits until this job has the terminal, and is stopped until then. Once a signal has come that ends the
