@@ -606,7 +606,8 @@ fn what_is_typed_in_a_gap_waits_for_the_connection_as_far_as_there_is_room() {
     let url = peer.url();
     let args =
         ["connect", &url, "--reconnect", "--reconnect-delay", "1h", "--reconnect-max-delay", "0"];
-    let setting = Setting { args: &args, home: home.folder(), stdout: None, term: "dumb" };
+    let setting =
+        Setting { args: &args, home: home.folder(), stdout: None, term: "dumb", no_color: "" };
     let mut dialogue = Dialogue::start(setting);
     dialogue.wait_for("the gap", |screen| screen.contains("connection lost: 1006"));
     dialogue.type_in(&send);
