@@ -574,9 +574,8 @@ fn the_prompt_stays() {
     peers.seen();
 }
 
-#[test]
-fn whoever_types_may_leave_in_a_gap() {
-    let home = Files::new();
+/// The prompt of a session whose peer has gone, long before the next try.
+fn prompt_in_a_gap(home: &Files, term: &str) -> (Dialogue, Peer) {
     let peer = Peer::start(|wire| {
         wire.accept();
         wire.end();
@@ -584,10 +583,16 @@ fn whoever_types_may_leave_in_a_gap() {
     let url = peer.url();
     let args =
         ["connect", &url, "--reconnect", "--reconnect-delay", "1h", "--reconnect-max-delay", "0"];
-    let setting =
-        Setting { args: &args, home: home.folder(), stdout: None, term: "xterm", no_color: "" };
+    let setting = Setting { args: &args, home: home.folder(), stdout: None, term, no_color: "" };
     let mut dialogue = Dialogue::start(setting);
     dialogue.wait_for("the gap", |screen| screen.contains("connection lost: 1006"));
+    (dialogue, peer)
+}
+
+#[test]
+fn whoever_types_may_leave_in_a_gap() {
+    let home = Files::new();
+    let (mut dialogue, peer) = prompt_in_a_gap(&home, "xterm");
     dialogue.type_in("unsent\r\x04");
     dialogue.wait_for("the end", |screen| screen.contains("no connection; 1 message not sent"));
     assert_eq!(dialogue.end(), 4);
@@ -599,17 +604,7 @@ fn what_is_typed_in_a_gap_waits_for_the_connection_as_far_as_there_is_room() {
     let home = Files::new();
     home.write("long", &"x".repeat(300_000));
     let send = format!("/file {} text\n", home.path("long").display());
-    let peer = Peer::start(|wire| {
-        wire.accept();
-        wire.end();
-    });
-    let url = peer.url();
-    let args =
-        ["connect", &url, "--reconnect", "--reconnect-delay", "1h", "--reconnect-max-delay", "0"];
-    let setting =
-        Setting { args: &args, home: home.folder(), stdout: None, term: "dumb", no_color: "" };
-    let mut dialogue = Dialogue::start(setting);
-    dialogue.wait_for("the gap", |screen| screen.contains("connection lost: 1006"));
+    let (mut dialogue, peer) = prompt_in_a_gap(&home, "dumb");
     dialogue.type_in(&send);
     dialogue.type_in(&"a\n".repeat(4000));
     dialogue.wait_for_sent("* not sent: too many messages wait for the connection\r\n");
