@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rpassword::{ConfigBuilder, prompt_password_with_config};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
@@ -36,23 +39,32 @@ static WATCHED: AtomicBool = AtomicBool::new(false);
 /// Whether the run has taken its own over.
 static LEFT: AtomicBool = AtomicBool::new(false);
 
-fn hide() -> Option<()> {
-    let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
-    come_forward(&terminal, || false).ok()?;
-    let before = tcgetattr(&terminal).ok()?;
-    let mut without_echo = before.clone();
-    // As rpassword has it from then on: a Ctrl-C before that is read, too, whoever ignores SIGINT.
-    without_echo.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+/// Has the terminal show nothing of what is typed, and let every key come; gives it twice, to read and
+/// to write.
+fn hide() -> io::Result<(File, File)> {
+    let terminal = File::options().read(true).write(true).open("/dev/tty")?;
+    come_forward(&terminal, || false)?;
+    let ends = (terminal.try_clone()?, terminal.try_clone()?);
     let mut unseen = lock(&UNSEEN);
-    tcsetattr(&terminal, OptionalActions::Now, &without_echo).ok()?;
+    let before = tcgetattr(&terminal)?;
+    let mut without_echo = before.clone();
+    // Ctrl-C is read, too, whoever ignores SIGINT.
+    without_echo.local_modes -=
+        LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
+    without_echo.special_codes[SpecialCodeIndex::VMIN] = 1;
+    without_echo.special_codes[SpecialCodeIndex::VTIME] = 0;
+    tcsetattr(&terminal, OptionalActions::Now, &without_echo)?;
     *unseen = Some((terminal, before));
-    Some(())
+    Ok(ends)
 }
 
-/// Gives the terminal back as it was, if somebody is asked; rpassword may just have begun, so that this
-/// is done again by whoever has time for it.
+/// Gives the terminal back as it was, if somebody is asked.
 pub fn show() {
-    if let Some((terminal, before)) = lock(&UNSEEN).as_ref()
+    give_back(&lock(&UNSEEN));
+}
+
+fn give_back(unseen: &Option<(File, Termios)>) {
+    if let Some((terminal, before)) = unseen
         && has_terminal(terminal)
     {
         // A terminal that has gone needs nothing.
@@ -60,16 +72,21 @@ pub fn show() {
     }
 }
 
-/// Ends the question without an answer: the terminal as it was, and what is said next on a line of its own.
+/// Ends the question: the terminal as it was, and what is said next on a line of its own.
 pub fn leave_question() {
     show();
-    if let Some((terminal, _)) = lock(&UNSEEN).as_mut() {
+    end_line(&mut lock(&UNSEEN));
+}
+
+/// The end of the line, which was typed unseen if at all.
+fn end_line(unseen: &mut Option<(File, Termios)>) {
+    if let Some((terminal, _)) = unseen {
         let _ = terminal.write_all(b"\n");
     }
 }
 
 /// Has signals end the process only once the terminal is as it was. Ctrl-C is one too: rpassword makes
-/// it one before it gives anything back.
+/// it one.
 fn watch() -> io::Result<()> {
     if WATCHED.swap(true, Ordering::Relaxed) {
         return Ok(());
@@ -81,6 +98,12 @@ fn watch() -> io::Result<()> {
                 continue;
             }
             restore_terminal();
+            // From here on nobody hides anything any more.
+            let mut unseen = lock(&UNSEEN);
+            give_back(&unseen);
+            if signal == SIGINT {
+                end_line(&mut unseen);
+            }
             // It fails only for a signal that there is not.
             let _ = emulate_default_handler(signal);
         }
@@ -106,10 +129,11 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 pub fn ask_password(prompt: &str) -> Result<String, NoPassword> {
     // Without it, only the terminal would not be as it was.
     let _ = watch();
-    // rpassword prompts first: whoever answers at once would see the answer.
-    hide();
-    let typed = rpassword::prompt_password(prompt);
-    show();
+    let typed = hide().and_then(|(keys, screen)| {
+        let config = ConfigBuilder::new().input_reader(keys).output_writer(screen);
+        prompt_password_with_config(prompt, config.build())
+    });
+    leave_question();
     *lock(&UNSEEN) = None;
     typed.map_err(|error| match error.kind() {
         ErrorKind::Interrupted => NoPassword::Interrupted,
