@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Signal, kill_process};
 use support::{
-    CONTINUATION, DEADLINE, Files, PING, Peer, TEXT, Wire, binary, close, dies_by, ends, frame,
-    header, ping, pong, run, text,
+    CONTINUATION, DEADLINE, Files, PING, Peer, TEXT, Wire, binary, buffered, close, dies_by, ends,
+    frame, header, ping, pong, run, text,
 };
 
 const SIGINT: i32 = 2;
@@ -780,6 +780,7 @@ fn no_pings_are_sent_unless_asked_for() {
 
 #[test]
 fn a_full_stdout_is_not_the_peers_silence() {
+    let messages = buffered() / 10_000;
     let (full, told) = channel();
     let peer = Peer::start(move |wire| {
         wire.accept();
@@ -790,8 +791,8 @@ fn a_full_stdout_is_not_the_peers_silence() {
         let talk = std::thread::spawn(move || {
             let started = Instant::now();
             let (mut sent, mut stalled) = (0, false);
-            while sent < 20_000 {
-                let mut bytes = text(&"x".repeat(1000));
+            while sent < messages {
+                let mut bytes = text(&"x".repeat(10_000));
                 bytes.extend(pinged.try_iter().flat_map(|payload| pong(&payload)));
                 stalled |= write_slowly(&mut stream, &bytes, || full.send(()).unwrap());
                 sent += 1;
@@ -820,7 +821,7 @@ fn a_full_stdout_is_not_the_peers_silence() {
     let mut printed = Vec::new();
     std::io::Read::read_to_end(&mut stdout, &mut printed).unwrap();
     running.output().check(ends(0));
-    assert_eq!(printed.len(), 20_000 * 1001);
+    assert_eq!(printed.len(), messages * 10_001);
     peer.seen();
 }
 

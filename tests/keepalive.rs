@@ -9,11 +9,10 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use rustix::net::sockopt::set_socket_recv_buffer_size;
 use rustix::process::Signal;
 use support::{
-    Authority, BINARY, DEADLINE, Manner, PING, Peer, TEXT, Two, Wanted, Wire, binary, close,
-    dies_by, ends, frame, front, header, pong, run, text, two,
+    Authority, BINARY, DEADLINE, Manner, PING, Peer, TEXT, Two, Wanted, Wire, binary, buffered,
+    close, dies_by, ends, frame, front, header, pong, run, text, two,
 };
 
 const MIB: usize = 1 << 20;
@@ -108,8 +107,7 @@ fn a_peer_that_stops_reading_while_we_send_is_found() {
 #[test]
 fn a_close_that_cannot_leave_does_not_wait_for_ever_for_a_silent_peer() {
     let (over, told) = channel::<()>();
-    let peer = Peer::start(move |wire| {
-        set_socket_recv_buffer_size(wire.stream(), 64 * 1024).unwrap();
+    let peer = Peer::start_narrow(move |wire| {
         wire.accept();
         let _ = told.recv_timeout(2 * DEADLINE);
     });
@@ -127,9 +125,8 @@ fn a_close_that_cannot_leave_does_not_wait_for_ever_for_a_silent_peer() {
 fn a_peer_that_reads_a_large_message_slowly_and_answers_behind_it_stays() {
     // For several times as long as a Pong may take, with less in that time than a system likes to keep for us.
     const SLOWLY: usize = 3 * MIB;
-    let peer = Peer::start(|wire| {
-        // What it has not read waits with us, and not with the system on its side.
-        set_socket_recv_buffer_size(wire.stream(), 64 * 1024).unwrap();
+    // What it has not read waits with us, and not with the system on its side.
+    let peer = Peer::start_narrow(|wire| {
         wire.accept();
         let mut stream = wire.stream();
         let mut bytes = Vec::new();
@@ -271,8 +268,8 @@ fn signals_and_time_limits_end_a_run_whose_stdout_is_full_and_nothing_else_does(
 
 #[test]
 fn what_came_while_stdout_was_full_is_read_before_the_peer_is_judged() {
-    // Far more than what the systems keep: the rest waits with the peer, before its Pongs.
-    let size = 40 * MIB;
+    // More than what the systems keep: the rest waits with the peer, before its Pongs.
+    let size = buffered() + MIB;
     let message = binary(&vec![b'x'; size]);
     let (full, told) = channel();
     let peer = Peer::start(move |wire| {

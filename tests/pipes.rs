@@ -16,8 +16,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use support::{
-    CLOSE, CONTINUATION, DEADLINE, Peer, Run, Running, TEXT, Wire, close, ends, frame, ping, run,
-    text,
+    CLOSE, CONTINUATION, DEADLINE, Peer, Run, Running, TEXT, Wire, buffered, close, ends, frame,
+    ping, run, text,
 };
 
 #[test]
@@ -157,8 +157,10 @@ const STALL: Duration = Duration::from_millis(500);
 /// without optimisation may take.
 const MEMORY: u64 = 64 << 20;
 
-/// What may stand in buffers outside the program: sockets and pipes.
-const BUFFERED: u64 = 32 << 20;
+/// A stream twice as long as what buffers hold, in bytes.
+fn stream() -> u64 {
+    2 * buffered() as u64
+}
 
 /// The peer's side: all lines as fast as they go, telling the first stall.
 fn pour(wire: &mut Wire, lines: &Lines, stalled: &Sender<u64>) {
@@ -204,7 +206,10 @@ fn slow_reader(run: Run, bytes: u64) -> u64 {
     let mut stdout = BufReader::new(running.take_stdout());
 
     let poured = stalled.recv_timeout(DEADLINE).expect("a full stdout stops the reading");
-    assert!(poured < BUFFERED, "{poured} bytes went into a program whose stdout nobody reads");
+    assert!(
+        poured < buffered() as u64,
+        "{poured} bytes went into a program whose stdout nobody reads"
+    );
 
     let lines = Lines::of(bytes);
     let mut line = Vec::new();
@@ -313,7 +318,10 @@ fn fill(mut stdin: ChildStdin, lines: &Lines, stalled: &Sender<u64>) {
 /// The peer's side: waits for the stall, then reads all lines.
 fn drain(wire: &mut Wire, lines: &Lines, stalled: &Receiver<u64>) {
     let filled = stalled.recv_timeout(DEADLINE).expect("a peer that does not read stops stdin");
-    assert!(filled < BUFFERED, "{filled} bytes went into a program whose peer does not read");
+    assert!(
+        filled < buffered() as u64,
+        "{filled} bytes went into a program whose peer does not read"
+    );
     for number in 0..lines.count {
         let frame = wire.read_and_forget().expect("a message");
         assert!(frame.fin && frame.opcode == TEXT, "message {number}: {frame:?}");
@@ -353,16 +361,17 @@ fn slow_peer(run: Run, bytes: u64) -> u64 {
 
 #[test]
 fn an_echo_with_a_slow_reader_neither_loses_nor_locks() {
-    const BYTES: u64 = 64 << 20;
+    // What fills both ways to the echo and back, and once more.
+    let (full, lines) = (2 * buffered() as u64, Lines::of(2 * stream()));
     let (stalls, stalled) = channel();
     let run = run(["send", "echo:"]).stdin_held().stdout_unread();
     let mut running = run.deadline(4 * DEADLINE).start();
     let stdin = running.take_stdin();
     let mut stdout = BufReader::new(running.take_stdout());
-    let filling = thread::spawn(move || fill(stdin, &Lines::of(BYTES), &stalls));
+    let filling = thread::spawn(move || fill(stdin, &Lines::of(2 * stream()), &stalls));
     let filled = stalled.recv_timeout(DEADLINE).expect("a full stdout stops stdin");
-    assert!(filled < BUFFERED, "{filled} bytes went into a program whose stdout nobody reads");
-    let (lines, mut line) = (Lines::of(BYTES), Vec::new());
+    assert!(filled < full, "{filled} bytes went into a program whose stdout nobody reads");
+    let mut line = Vec::new();
     for number in 0..lines.count {
         line.clear();
         stdout.read_until(b'\n', &mut line).expect("a line");
@@ -532,14 +541,14 @@ fn connect_to_send() -> Run {
 
 #[test]
 fn a_slow_reader_of_stdout_loses_nothing() {
-    slow_reader(connect_to_hear(), 64 << 20);
-    slow_reader(run(["listen"]), 64 << 20);
+    slow_reader(connect_to_hear(), stream());
+    slow_reader(run(["listen"]), stream());
 }
 
 #[test]
 fn a_slow_peer_loses_nothing() {
-    slow_peer(connect_to_send(), 64 << 20);
-    slow_peer(run(["send"]), 64 << 20);
+    slow_peer(connect_to_send(), stream());
+    slow_peer(run(["send"]), stream());
 }
 
 #[test]

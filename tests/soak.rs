@@ -20,8 +20,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rustix::fs::{CWD, Mode, mkfifoat};
 use support::{
-    BINARY, CLOSE, CONTINUATION, Frame, PONG, Peer, TEXT, Wire, close, ends, frame, ping, pong,
-    run, shown,
+    BINARY, CLOSE, CONTINUATION, Frame, PONG, Peer, TEXT, Wire, buffered, close, ends, frame, ping,
+    pong, run, shown,
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Notify;
@@ -39,9 +39,6 @@ const DEADLINE: Duration = support::DEADLINE.saturating_mul(2);
 
 /// How long nothing may move before it counts as a stall.
 const STALL: Duration = Duration::from_millis(500);
-
-/// What may stand in buffers between the peer and a stdout that nobody reads.
-const BUFFERED: usize = 32 << 20;
 
 /// Parts of all messages: neither direction gets ahead of the other by more than two.
 const STAGES: usize = 10;
@@ -518,9 +515,10 @@ async fn overfill(stream: impl AsyncRead + AsyncWrite, traffic: Traffic, with: S
     let mut speaker = Speaker::new(to, traffic, &ledger);
     speaker.on_stall = Some(with.held_up);
     let mut listener = Listener { messages: traffic.programs(), open: None, ledger: &ledger };
+    let buffered = buffered();
     let speaking = async {
         while with.is_read.try_recv().is_err() {
-            assert!(speaker.written < BUFFERED, "a stdout that nobody reads holds nothing up");
+            assert!(speaker.written < buffered, "a stdout that nobody reads holds nothing up");
             speaker.say(1).await;
         }
         speaker.say(traffic.count).await;

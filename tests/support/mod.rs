@@ -37,6 +37,18 @@ use std::time::Duration;
 /// so that a busy machine never fails a good program.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
+/// The most that may stand between a writer and a reader who does not read, in bytes: in the
+/// program, in pipes and in both buffers of a TCP connection, which the system widens as it
+/// sees fit, up to a limit of its own.
+pub fn buffered() -> usize {
+    const HELD: usize = 8 << 20;
+    let widest = |path| -> usize {
+        let limits = std::fs::read_to_string(path).expect("the limits of TCP");
+        limits.split_whitespace().last().expect("three numbers").parse().expect("a number")
+    };
+    HELD + widest("/proc/sys/net/ipv4/tcp_rmem") + widest("/proc/sys/net/ipv4/tcp_wmem")
+}
+
 /// Bytes for a failure report: readable, and short enough to be read.
 pub fn shown(bytes: &[u8]) -> String {
     const MOST: usize = 600;

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::sockopt::set_socket_linger;
+use rustix::net::sockopt::{set_socket_linger, set_socket_recv_buffer_size};
 
 use super::{
     BINARY, CLOSE, CONTINUATION, DEADLINE, Frame, PING, PONG, TEXT, close, ping, shown, text,
@@ -79,7 +79,18 @@ pub type Message = (u8, Vec<u8>);
 
 impl Peer {
     pub fn start(script: impl FnOnce(&mut Wire) + Send + 'static) -> Peer {
+        Peer::start_at(TcpListener::bind("127.0.0.1:0").expect("a free port"), script)
+    }
+
+    /// A peer whose system keeps some 64 KiB of what it has not read.
+    pub fn start_narrow(script: impl FnOnce(&mut Wire) + Send + 'static) -> Peer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        // Once a connection is there, it is too late for what was offered with it.
+        set_socket_recv_buffer_size(&listener, 64 << 10).expect("a buffer");
+        Peer::start_at(listener, script)
+    }
+
+    fn start_at(listener: TcpListener, script: impl FnOnce(&mut Wire) + Send + 'static) -> Peer {
         let address = listener.local_addr().unwrap();
         let thread = thread::spawn(move || {
             let mut wire = Wire::accept_tcp(&listener);
