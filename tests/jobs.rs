@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use support::{CLOSE, DEADLINE, PING, Peer, Terminal, frame, modes, pong};
+use support::{DEADLINE, Peer, Terminal, modes};
 use tempfile::TempDir;
 
 /// An interactive shell.
@@ -82,22 +82,6 @@ impl Drop for Shell {
     }
 }
 
-fn echo() -> Peer {
-    Peer::start(|wire| {
-        wire.accept();
-        while let Some(got) = wire.read() {
-            match got.opcode {
-                CLOSE => {
-                    wire.send(frame(0x80 | CLOSE, &got.payload));
-                    return wire.until_gone();
-                }
-                PING => wire.send(pong(&got.payload)),
-                _ => wire.send(frame(0x80 | got.opcode, &got.payload)),
-            }
-        }
-    })
-}
-
 /// With lines that are edited, and without.
 const TERMS: [&str; 2] = ["xterm", "dumb"];
 
@@ -105,7 +89,7 @@ const TERMS: [&str; 2] = ["xterm", "dumb"];
 fn a_prompt_that_stopped_in_the_background_is_ended_by_a_signal() {
     for term in TERMS {
         for (signal, wanted) in [("TERM", "Terminated"), ("HUP", "Hangup")] {
-            let peer = echo();
+            let peer = Peer::that_echoes();
             let mut shell = Shell::start(&peer.url(), term);
             shell.type_in("\"$W\" connect \"$URL\" &\n");
             shell.wait_for("Stopped");
@@ -122,7 +106,7 @@ fn a_prompt_that_stopped_in_the_background_is_ended_by_a_signal() {
 #[test]
 fn a_prompt_that_was_stopped_by_ctrl_z_is_ended_by_a_signal() {
     for term in TERMS {
-        let peer = echo();
+        let peer = Peer::that_echoes();
         let mut shell = Shell::start(&peer.url(), term);
         let before = modes(&shell.terminal);
         shell.type_in("\"$W\" connect \"$URL\"\n");
@@ -142,7 +126,7 @@ fn a_prompt_that_was_stopped_by_ctrl_z_is_ended_by_a_signal() {
 #[test]
 fn a_prompt_in_the_background_stops_until_it_is_brought_forward() {
     for term in TERMS {
-        let peer = echo();
+        let peer = Peer::that_echoes();
         let mut shell = Shell::start(&peer.url(), term);
         let before = modes(&shell.terminal);
         shell.type_in("\"$W\" connect \"$URL\" &\n");
@@ -171,7 +155,7 @@ fn a_prompt_in_the_background_stops_until_it_is_brought_forward() {
 #[test]
 fn input_from_a_terminal_that_stopped_in_the_background_is_ended_by_a_signal() {
     for args in ["send", "connect --whole"] {
-        let peer = echo();
+        let peer = Peer::that_echoes();
         let mut shell = Shell::start(&peer.url(), "xterm");
         shell.type_in(&format!("\"$W\" {args} \"$URL\" &\n"));
         shell.wait_for("Stopped");

@@ -8,9 +8,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
-use support::{
-    BINARY, CLOSE, Dialogue, PING, Peer, Setting, TEXT, binary, close, frame, pong, run, text,
-};
+use support::{BINARY, Dialogue, Peer, Setting, TEXT, binary, close, pong, run, text};
 use tempfile::TempDir;
 
 /// A home without a history.
@@ -47,26 +45,9 @@ impl Home {
     }
 }
 
-/// A server that sends everything back.
-fn echo() -> Peer {
-    Peer::start(|wire| {
-        wire.accept();
-        while let Some(got) = wire.read() {
-            match got.opcode {
-                CLOSE => {
-                    wire.send(frame(0x80 | CLOSE, &got.payload));
-                    return wire.until_gone();
-                }
-                PING => wire.send(pong(&got.payload)),
-                _ => wire.send(frame(0x80 | got.opcode, &got.payload)),
-            }
-        }
-    })
-}
-
 #[test]
 fn a_line_is_edited_sent_and_answered() {
-    let (home, peer) = (Home::new(), echo());
+    let (home, peer) = (Home::new(), Peer::that_echoes());
     let mut dialogue = home.connect(&peer.url(), &[]);
     let banner = format!("connected to {}; /help shows", peer.url());
     assert!(dialogue.screen().starts_with(&banner), "{}", dialogue.screen());
@@ -87,7 +68,7 @@ fn a_line_is_edited_sent_and_answered() {
 #[test]
 fn what_is_expected_ends_nothing_and_is_judged_at_the_end() {
     for (typed, exit, end) in [("pong", 0, "normal closure"), ("ponh", 4, "\n  - pong\n  + ponh")] {
-        let (home, peer) = (Home::new(), echo());
+        let (home, peer) = (Home::new(), Peer::that_echoes());
         let mut dialogue = home.connect(&peer.url(), &["--expect", "pong"]);
         dialogue.type_in(&format!("{typed}\r"));
         dialogue.wait_for_end(&format!("> {typed}\n< {typed}\n>"));
@@ -102,7 +83,7 @@ fn what_is_expected_ends_nothing_and_is_judged_at_the_end() {
 
 #[test]
 fn there_is_no_prompt_in_a_session_that_is_not_the_expected_one() {
-    let (home, peer) = (Home::new(), echo());
+    let (home, peer) = (Home::new(), Peer::that_echoes());
     let args = ["connect", &peer.url(), "--expect-subprotocol", "mqtt"];
     let mut dialogue = Dialogue::start(home.setting(&args));
     assert_eq!(dialogue.end(), 4);
@@ -132,7 +113,7 @@ fn what_comes_is_shown_above_the_line_that_is_typed() {
 
 #[test]
 fn a_long_text_of_many_lines_is_pasted_as_one_message() {
-    let (home, peer) = (Home::new(), echo());
+    let (home, peer) = (Home::new(), Peer::that_echoes());
     let mut dialogue = home.connect(&peer.url(), &[]);
     let pasted: String =
         (0..2000).map(|at| format!("line {at:5} of what is pasted: {at:16}\n")).collect();
@@ -150,7 +131,7 @@ fn a_long_text_of_many_lines_is_pasted_as_one_message() {
 
 #[test]
 fn the_line_fits_a_terminal_of_another_width() {
-    let (home, peer) = (Home::new(), echo());
+    let (home, peer) = (Home::new(), Peer::that_echoes());
     let mut dialogue = home.connect(&peer.url(), &[]);
     let line = "x".repeat(100);
     dialogue.type_in(&line);
@@ -197,7 +178,7 @@ fn nothing_that_the_peer_says_gets_to_the_terminal_as_it_is() {
 
 #[test]
 fn ctrl_c_clears_the_line_and_the_second_one_closes() {
-    let (home, peer) = (Home::new(), echo());
+    let (home, peer) = (Home::new(), Peer::that_echoes());
     let mut dialogue = home.connect(&peer.url(), &[]);
     dialogue.type_in("not this\x03");
     dialogue.wait_for_end("\n>  Ctrl-C once more closes");
@@ -217,7 +198,7 @@ fn ctrl_c_clears_the_line_and_the_second_one_closes() {
 fn lines_are_kept_for_the_next_time() {
     let home = Home::new();
     let session = |keys: &str, flags: &[&str]| {
-        let peer = echo();
+        let peer = Peer::that_echoes();
         let mut dialogue = home.connect(&peer.url(), flags);
         dialogue.type_in(keys);
         dialogue.type_in("\x04");
@@ -235,7 +216,7 @@ fn lines_are_kept_for_the_next_time() {
 
 #[test]
 fn with_stdout_elsewhere_the_terminal_has_the_prompt_and_stdout_the_messages() {
-    let (home, peer) = (Home::new(), echo());
+    let (home, peer) = (Home::new(), Peer::that_echoes());
     let path = home.path("out");
     let args = ["connect", &peer.url()];
     let stdout = Some(File::create(&path).unwrap());
@@ -322,7 +303,7 @@ fn a_connection_that_drops_is_said_at_once() {
 
 #[test]
 fn a_terminal_that_can_only_print_has_commands_too() {
-    let (home, peer) = (Home::new(), echo());
+    let (home, peer) = (Home::new(), Peer::that_echoes());
     let args = ["connect", &peer.url()];
     let mut dialogue = Dialogue::start(Setting { term: "dumb", ..home.setting(&args) });
     dialogue.wait_for("the banner", |screen| screen.contains("/help shows"));
@@ -348,7 +329,7 @@ fn flags_that_say_what_a_message_is_leave_the_terminal_alone() {
 
 #[test]
 fn a_history_that_cannot_be_kept_is_said() {
-    let (home, peer) = (Home::new(), echo());
+    let (home, peer) = (Home::new(), Peer::that_echoes());
     fs::write(home.path(".local"), "in the way").unwrap();
     let mut dialogue = home.connect(&peer.url(), &[]);
     assert!(dialogue.screen().contains("* the history is not kept: "), "{}", dialogue.screen());
@@ -361,7 +342,7 @@ fn a_history_that_cannot_be_kept_is_said() {
 
 #[test]
 fn frames_are_shown_above_the_line_too() {
-    let (home, peer) = (Home::new(), echo());
+    let (home, peer) = (Home::new(), Peer::that_echoes());
     let mut dialogue = home.connect(&peer.url(), &["-vv"]);
     dialogue.type_in("/ping abc\r");
     dialogue.wait_for("a pong", |screen| screen.contains("< pong \"abc\" after "));
@@ -380,7 +361,7 @@ fn frames_are_shown_above_the_line_too() {
 
 #[test]
 fn what_comes_is_shown_without_colours_too() {
-    let (home, peer) = (Home::new(), echo());
+    let (home, peer) = (Home::new(), Peer::that_echoes());
     let args = ["connect", &peer.url()];
     let mut dialogue = Dialogue::start(Setting { no_color: "1", ..home.setting(&args) });
     dialogue.wait_for_end("\n>");
@@ -396,7 +377,7 @@ fn what_comes_is_shown_without_colours_too() {
 
 #[test]
 fn numbers_are_shown_while_the_session_runs() {
-    let (home, peer) = (Home::new(), echo());
+    let (home, peer) = (Home::new(), Peer::that_echoes());
     let mut dialogue = home.connect(&peer.url(), &[]);
     dialogue.type_in("hello\r");
     dialogue.wait_for_end("< hello\n>");
@@ -467,7 +448,7 @@ fn a_terminal_that_nobody_reads_holds_up_no_end() {
 
 #[test]
 fn saving_to_what_takes_nothing_does_not_stop_the_session() {
-    let (home, peer) = (Home::new(), echo());
+    let (home, peer) = (Home::new(), Peer::that_echoes());
     let fifo = home.path("fifo");
     mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     let mut dialogue = home.connect(&peer.url(), &[]);
@@ -481,7 +462,7 @@ fn saving_to_what_takes_nothing_does_not_stop_the_session() {
 
 #[test]
 fn what_is_no_text_is_not_the_end() {
-    let (home, peer) = (Home::new(), echo());
+    let (home, peer) = (Home::new(), Peer::that_echoes());
     let mut dialogue = home.connect(&peer.url(), &[]);
     dialogue.type_bytes(b"\x1b[200~caf\xe9 au lait\ranother line\r\x1b[201~");
     dialogue.wait_for("an error", |screen| screen.contains("* what was typed is not UTF-8"));
@@ -496,7 +477,7 @@ fn what_is_no_text_is_not_the_end() {
 #[test]
 fn a_signal_that_ends_it_at_once_leaves_the_terminal_as_it_was() {
     for (signal, code) in [(Signal::HUP, 129), (Signal::QUIT, 131), (Signal::TERM, 143)] {
-        let (home, peer) = (Home::new(), echo());
+        let (home, peer) = (Home::new(), Peer::that_echoes());
         let mut dialogue = home.connect(&peer.url(), &[]);
         dialogue.type_in("half a line");
         dialogue.wait_for_end("> half a line");

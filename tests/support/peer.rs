@@ -16,7 +16,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::{set_socket_linger, set_socket_recv_buffer_size};
 
 use super::{
-    BINARY, CLOSE, CONTINUATION, DEADLINE, Frame, PING, PONG, TEXT, close, ping, shown, text,
+    BINARY, CLOSE, CONTINUATION, DEADLINE, Frame, PING, PONG, TEXT, close, frame, ping, pong,
+    shown, text,
 };
 
 pub struct Peer {
@@ -126,6 +127,23 @@ impl Peer {
         Peer::start(|wire| {
             wire.accept();
             wire.finish();
+        })
+    }
+
+    /// A server that sends everything back, and closes when the program does.
+    pub fn that_echoes() -> Peer {
+        Peer::start(|wire| {
+            wire.accept();
+            while let Some(got) = wire.read() {
+                match got.opcode {
+                    CLOSE => {
+                        wire.send(frame(0x80 | CLOSE, &got.payload));
+                        return wire.until_gone();
+                    }
+                    PING => wire.send(pong(&got.payload)),
+                    _ => wire.send(frame(0x80 | got.opcode, &got.payload)),
+                }
+            }
         })
     }
 
