@@ -77,6 +77,12 @@ pub fn come_forward(terminal: &impl AsFd, is_over: impl Fn() -> bool) -> io::Res
     Ok(())
 }
 
+/// Whether what was read at this terminal may be read again: it failed because the job was in the background,
+/// and now it has come forward.
+pub fn may_read_again(terminal: &impl AsFd, is_over: impl Fn() -> bool) -> bool {
+    !has_terminal(terminal) && come_forward(terminal, is_over).is_ok()
+}
+
 /// Stops the job, with all its processes; returns once it goes on, or if it cannot be stopped.
 pub fn stop(signal: Signal) {
     continued().store(false, Ordering::Relaxed);

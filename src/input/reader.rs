@@ -20,7 +20,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
 use crate::descriptor::{self, Watched};
-use crate::job::{come_forward, has_terminal, heed_signals, leave_to_others};
+use crate::job::{heed_signals, leave_to_others, may_read_again};
 
 /// Bytes in a block.
 const BLOCK: usize = 64 * 1024;
@@ -411,11 +411,7 @@ fn read_all(
     }
     loop {
         let mut block = read_block(&mut file, BLOCK, spent.try_recv().unwrap_or_default());
-        while is_terminal
-            && block.is_err()
-            && !has_terminal(&file)
-            && come_forward(&file, || blocks.is_closed()).is_ok()
-        {
+        while is_terminal && block.is_err() && may_read_again(&file, || blocks.is_closed()) {
             block = read_block(&mut file, BLOCK, Vec::new());
         }
         let more = matches!(block, Ok(Block { end: false, .. }));

@@ -14,8 +14,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use super::raw::restore_terminal;
-use crate::job::{DEADLY, come_forward, has_terminal, heed_signals};
+use super::raw::{give_back, restore_terminal};
+use crate::job::{DEADLY, come_forward, heed_signals};
 use crate::signals::is_ignored;
 
 /// Why there is no password.
@@ -60,22 +60,20 @@ fn hide() -> io::Result<(File, File)> {
 
 /// Gives the terminal back as it was, if somebody is asked.
 pub fn show() {
-    give_back(&lock(&UNSEEN));
+    show_again(&lock(&UNSEEN));
 }
 
-fn give_back(unseen: &Option<(File, Termios)>) {
-    if let Some((terminal, before)) = unseen
-        && has_terminal(terminal)
-    {
-        // A terminal that has gone needs nothing.
-        let _ = tcsetattr(terminal, OptionalActions::Now, before);
+fn show_again(unseen: &Option<(File, Termios)>) {
+    if let Some((terminal, before)) = unseen {
+        give_back(terminal, before);
     }
 }
 
 /// Ends the question: the terminal as it was, and what is said next on a line of its own.
 pub fn leave_question() {
-    show();
-    end_line(&mut lock(&UNSEEN));
+    let mut unseen = lock(&UNSEEN);
+    show_again(&unseen);
+    end_line(&mut unseen);
 }
 
 /// The end of the line, which was typed unseen if at all.
@@ -100,7 +98,7 @@ fn watch() -> io::Result<()> {
             restore_terminal();
             // From here on nobody hides anything any more.
             let mut unseen = lock(&UNSEEN);
-            give_back(&unseen);
+            show_again(&unseen);
             if signal == SIGINT {
                 end_line(&mut unseen);
             }

@@ -35,7 +35,7 @@ use super::console::Console;
 use super::raw;
 use crate::input::prompt::{COMMANDS, Typed, contents, understand};
 use crate::input::reader::Block;
-use crate::job::{DEADLY, come_forward, has_terminal, heed_signals, leave_to_others};
+use crate::job::{DEADLY, heed_signals, leave_to_others, may_read_again};
 use crate::output::escape::one_line;
 use crate::wire::Kind;
 
@@ -157,9 +157,7 @@ impl Hearer {
             match line {
                 Ok(line) if self.hear(&line, &[]) == Then::GoOn => {}
                 Ok(_) => break,
-                Err(_)
-                    if !has_terminal(&io::stdin())
-                        && come_forward(&io::stdin(), || false).is_ok() => {}
+                Err(_) if may_read_again(&io::stdin(), || false) => {}
                 Err(error) => {
                     let _ = self.lines.blocking_send(Err(error));
                     return;

@@ -75,9 +75,14 @@ fn set_raw() {
 
 /// Gives the modes back as they were, which never waits.
 pub fn restore() {
-    if let (Some(terminal), Some(before)) = (TERMINAL.get(), BEFORE.get())
-        && has_terminal(terminal)
-    {
+    if let (Some(terminal), Some(before)) = (TERMINAL.get(), BEFORE.get()) {
+        give_back(terminal, before);
+    }
+}
+
+/// Gives a terminal back as it was before, unless it is somebody else's by now.
+pub fn give_back(terminal: &File, before: &Termios) {
+    if has_terminal(terminal) {
         // A terminal that has gone needs nothing.
         let _ = tcsetattr(terminal, OptionalActions::Now, before);
     }
