@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use crate::cli::{Cli, Deferred, EndArgs, OutputArgs, Task};
+use crate::cli::{CheckArgs, Cli, Deferred, EndArgs, OutputArgs, ServeArgs, Task};
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::session::Stats;
@@ -40,25 +40,8 @@ use watch::Watch;
 /// Does what was asked; `start` is when the process began.
 pub fn dispatch(cli: Cli, start: Instant) -> Exit {
     match cli.command {
-        Task::Serve(Deferred(arguments)) => {
-            let voice = Voice { silent: false, show_error: false, verbose: false, include: false };
-            on_runtime(serve::serve(*arguments)).unwrap_or_else(|failure| {
-                Words::of(voice.failure(&failure)).say();
-                exit::of_failure(&failure)
-            })
-        }
-        Task::Check(Deferred(arguments)) => {
-            let voice = Voice {
-                silent: arguments.silent,
-                show_error: arguments.show_error,
-                verbose: arguments.verbose,
-                include: false,
-            };
-            on_runtime(check::check(*arguments, voice, start)).unwrap_or_else(|failure| {
-                Words::of(voice.failure(&failure)).say();
-                exit::of_failure(&failure)
-            })
-        }
+        Task::Serve(Deferred(arguments)) => run_server(*arguments),
+        Task::Check(Deferred(arguments)) => run_check(*arguments, start),
         Task::Connect(Deferred(arguments)) => {
             let said = Said::by(&arguments.pipe.output, &arguments.pipe.end);
             carry_out(|| plan::connect(*arguments), &said, start)
@@ -72,6 +55,31 @@ pub fn dispatch(cli: Cli, start: Instant) -> Exit {
             carry_out(|| plan::listen(*arguments), &said, start)
         }
     }
+}
+
+/// A frame of its own, like [`run_check`]: all of a frame's pages are touched when it is entered, and those
+/// of the large commands would be for the small ones too.
+#[inline(never)]
+fn run_server(arguments: ServeArgs) -> Exit {
+    let voice = Voice { silent: false, show_error: false, verbose: false, include: false };
+    on_runtime(serve::serve(arguments)).unwrap_or_else(|failure| failed(&failure, voice))
+}
+
+#[inline(never)]
+fn run_check(arguments: CheckArgs, start: Instant) -> Exit {
+    let voice = Voice {
+        silent: arguments.silent,
+        show_error: arguments.show_error,
+        verbose: arguments.verbose,
+        include: false,
+    };
+    on_runtime(check::check(arguments, voice, start))
+        .unwrap_or_else(|failure| failed(&failure, voice))
+}
+
+fn failed(failure: &Failure, voice: Voice) -> Exit {
+    Words::of(voice.failure(failure)).say();
+    exit::of_failure(failure)
 }
 
 /// What the flags say about what is said, for a run that does not come about too.
