@@ -290,7 +290,7 @@ _wspipe() {
             return 0
             ;;
         wspipe__subcmd__connect)
-            opts="-H -A -u -b -L -4 -6 -x -U -k -E -c -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --cookie-jar --no-history --reconnect --reconnect-delay --reconnect-max-delay --reconnect-tries --reconnect-on --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --raw-frames --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --record --no-buffer --fail --no-progress-meter --count --until --until-regex --until-jq --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --expect --expect-regex --expect-jq --expect-subprotocol --expect-status --ping-interval --ping-timeout --linger --wait --help"
+            opts="-H -A -u -b -L -4 -6 -x -U -k -E -c -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --cookie-jar --no-history --reconnect --reconnect-delay --reconnect-max-delay --reconnect-tries --reconnect-on --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --raw-frames --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --record --no-buffer --fail --no-progress-meter --count --max-time --until --until-regex --until-jq --idle --duration --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --expect --expect-regex --expect-jq --expect-subprotocol --expect-status --ping-interval --ping-timeout --linger --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -614,6 +614,14 @@ _wspipe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --max-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --until)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -631,14 +639,6 @@ _wspipe() {
                     return 0
                     ;;
                 --duration)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-time)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -m)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -808,7 +808,7 @@ _wspipe() {
             return 0
             ;;
         wspipe__subcmd__listen)
-            opts="-H -A -u -b -L -4 -6 -x -U -k -E -c -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --cookie-jar --data --data-raw --text --binary --decode --null --jsonl --reconnect --reconnect-delay --reconnect-max-delay --reconnect-tries --reconnect-on --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --record --no-buffer --fail --no-progress-meter --count --until --until-regex --until-jq --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --expect --expect-regex --expect-jq --expect-subprotocol --expect-status --ping-interval --ping-timeout --help"
+            opts="-H -A -u -b -L -4 -6 -x -U -k -E -c -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --cookie-jar --data --data-raw --text --binary --decode --null --jsonl --reconnect --reconnect-delay --reconnect-max-delay --reconnect-tries --reconnect-on --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --record --no-buffer --fail --no-progress-meter --count --max-time --until --until-regex --until-jq --idle --duration --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --expect --expect-regex --expect-jq --expect-subprotocol --expect-status --ping-interval --ping-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1120,6 +1120,14 @@ _wspipe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --max-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --until)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1137,14 +1145,6 @@ _wspipe() {
                     return 0
                     ;;
                 --duration)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-time)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -m)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1208,7 +1208,7 @@ _wspipe() {
             return 0
             ;;
         wspipe__subcmd__send)
-            opts="-H -A -u -b -L -4 -6 -x -U -k -E -c -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --cookie-jar --repeat --rate --delay --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --raw-frames --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --record --no-buffer --fail --no-progress-meter --count --until --until-regex --until-jq --idle --duration --max-time --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --expect --expect-regex --expect-jq --expect-subprotocol --expect-status --ping-interval --ping-timeout --linger --wait --help"
+            opts="-H -A -u -b -L -4 -6 -x -U -k -E -c -d -0 -o -w -s -S -i -D -v -N -f -n -m -h --header --origin --subprotocol --compress --user-agent --user --oauth2-bearer --netrc --netrc-file --cookie --location --max-redirs --allow-downgrade --http2 --http2-prior-knowledge --unix-socket --resolve --connect-to --ipv4 --ipv6 --interface --tcp-nodelay --connect-timeout --keepalive-time --retry --retry-delay --retry-max-time --retry-connrefused --retry-all-errors --proxy --proxy-user --proxy-header --proxy-cacert --proxy-insecure --noproxy --cacert --capath --insecure --cert --key --pinnedpubkey --tlsv1.2 --tlsv1.3 --tls-max --tls-server-name --cookie-jar --repeat --rate --delay --data --data-raw --text --binary --decode --lines --null --delimiter --whole --chunk --stream --length-prefixed --jsonl --only-from --raw-frames --format --print0 --output --timestamps --pretty --color --write-out --silent --show-error --include --dump-header --verbose --trace-frames --record --no-buffer --fail --no-progress-meter --count --max-time --until --until-regex --until-jq --idle --duration --max-message-size --close-code --close-reason --close-timeout --ok-close --expect-close --expect --expect-regex --expect-jq --expect-subprotocol --expect-status --ping-interval --ping-timeout --linger --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1528,6 +1528,14 @@ _wspipe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --max-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --until)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1545,14 +1553,6 @@ _wspipe() {
                     return 0
                     ;;
                 --duration)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-time)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -m)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -41,13 +41,13 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s u -l user -d '
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l netrc-file -d 'The same with another file' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s b -l cookie -d 'Send cookies: \'NAME=VALUE; NAME=VALUE\', or a file with those for many hosts. May be repeated' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit [default: 50]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l connect-to -d 'Connect to another host and port than those of the URL. May be repeated; the first that fits counts' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l interface -d 'Go out by this network interface, or from this address' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit [default: 10s]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l keepalive-time -d 'Probe an idle TCP connection after so long [default: 60s]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l retry -d 'Try again so often if the session cannot be opened and that may pass' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l retry-delay -d 'Pause always so long, or longer if the server asks for it; 0 means pauses that double' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l retry-max-time -d 'Begin no try later than this after the first; 0 means no limit' -r
@@ -64,8 +64,8 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l pinnedpubkey -
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tls-max -d 'Speak no later version of TLS than 1.2 or 1.3' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l tls-server-name -d 'Ask for this host\'s certificate, whatever the URL says' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s c -l cookie-jar -d 'Write the cookies that are known at the end to a file, which -b reads; - is stdout' -r -F
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l reconnect-delay -d 'Pause so long before the first try, on average' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l reconnect-max-delay -d 'Pause no longer than this, unless the server asks for it in Retry-After; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l reconnect-delay -d 'Pause so long before the first try, on average [default: 1s]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l reconnect-max-delay -d 'Pause no longer than this, unless the server asks for it in Retry-After; 0 means no limit [default: 30s]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l reconnect-tries -d 'Give up after so many tries without a session that lasted 10 seconds; 0 means no limit [default: 0]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l reconnect-on -d 'Open the session again also after these close codes, or statuses from 400 to 499' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s d -l data -d 'Send a message; @FILE sends the bytes of a file unchanged, @- those of stdin. May be repeated, each is one message' -r
@@ -92,16 +92,16 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s D -l dump-head
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l trace-frames -d 'Write every frame that passes, both ways and complete, to a file as records, one a line' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l record -d 'Write the whole session to a file as records, both ways and as it happens' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until-regex -d 'End after a message in which this regular expression matches' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l until-jq -d 'End after a message for which this jq filter gives something else than false and null' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l idle -d 'End when nothing was received for so long (connect and send: from the end of input)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l duration -d 'End so long after the opening' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l max-message-size -d 'Refuse (exit 109) a message larger than this; 0 means no limit [default: 64M where messages must be held whole, such as --format jsonl; else none]' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l close-code -d 'Close with this code' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l close-code -d 'Close with this code [default: 1000]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l close-reason -d 'Close with this reason, at most 123 bytes' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l close-timeout -d 'Wait so long for the peer\'s Close, once ours has left; 0 means no limit. A server that is still busy with what was sent before answers late' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l close-timeout -d 'Wait so long for the peer\'s Close, once ours has left; 0 means no limit. A server that is still busy with what was sent before answers late [default: 5s]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l ok-close -d 'Take these close codes for success too, such as 1001,4000-4099; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l expect-close -d 'Succeed only if the peer\'s Close, or its answer to ours, has one of these codes, else exit 4; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand connect" -l expect -d 'Succeed only if some message printed is exactly this text, else exit 4' -r
@@ -158,13 +158,13 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s u -l user -d 'Log
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l netrc-file -d 'The same with another file' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s b -l cookie -d 'Send cookies: \'NAME=VALUE; NAME=VALUE\', or a file with those for many hosts. May be repeated' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit [default: 50]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l connect-to -d 'Connect to another host and port than those of the URL. May be repeated; the first that fits counts' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l interface -d 'Go out by this network interface, or from this address' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit [default: 10s]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l keepalive-time -d 'Probe an idle TCP connection after so long [default: 60s]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l retry -d 'Try again so often if the session cannot be opened and that may pass' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l retry-delay -d 'Pause always so long, or longer if the server asks for it; 0 means pauses that double' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l retry-max-time -d 'Begin no try later than this after the first; 0 means no limit' -r
@@ -208,16 +208,16 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s D -l dump-header 
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l trace-frames -d 'Write every frame that passes, both ways and complete, to a file as records, one a line' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l record -d 'Write the whole session to a file as records, both ways and as it happens' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until-regex -d 'End after a message in which this regular expression matches' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l until-jq -d 'End after a message for which this jq filter gives something else than false and null' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l idle -d 'End when nothing was received for so long (connect and send: from the end of input)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l duration -d 'End so long after the opening' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l max-message-size -d 'Refuse (exit 109) a message larger than this; 0 means no limit [default: 64M where messages must be held whole, such as --format jsonl; else none]' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l close-code -d 'Close with this code' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l close-code -d 'Close with this code [default: 1000]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l close-reason -d 'Close with this reason, at most 123 bytes' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l close-timeout -d 'Wait so long for the peer\'s Close, once ours has left; 0 means no limit. A server that is still busy with what was sent before answers late' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l close-timeout -d 'Wait so long for the peer\'s Close, once ours has left; 0 means no limit. A server that is still busy with what was sent before answers late [default: 5s]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l ok-close -d 'Take these close codes for success too, such as 1001,4000-4099; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l expect-close -d 'Succeed only if the peer\'s Close, or its answer to ours, has one of these codes, else exit 4; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand send" -l expect -d 'Succeed only if some message printed is exactly this text, else exit 4' -r
@@ -272,13 +272,13 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s u -l user -d 'L
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l netrc-file -d 'The same with another file' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s b -l cookie -d 'Send cookies: \'NAME=VALUE; NAME=VALUE\', or a file with those for many hosts. May be repeated' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit [default: 50]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l connect-to -d 'Connect to another host and port than those of the URL. May be repeated; the first that fits counts' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l interface -d 'Go out by this network interface, or from this address' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit [default: 10s]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l keepalive-time -d 'Probe an idle TCP connection after so long [default: 60s]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l retry -d 'Try again so often if the session cannot be opened and that may pass' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l retry-delay -d 'Pause always so long, or longer if the server asks for it; 0 means pauses that double' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l retry-max-time -d 'Begin no try later than this after the first; 0 means no limit' -r
@@ -299,8 +299,8 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s d -l data -d 'S
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l data-raw -d 'Send a message; @ has no meaning. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l decode -d 'Decode each message before it is sent, as binary (with --text, as text)' -r -f -a "hex\t'Two hexadecimal digits a byte'
 base64\t'RFC 4648 section 4, with or without padding'"
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l reconnect-delay -d 'Pause so long before the first try, on average' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l reconnect-max-delay -d 'Pause no longer than this, unless the server asks for it in Retry-After; 0 means no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l reconnect-delay -d 'Pause so long before the first try, on average [default: 1s]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l reconnect-max-delay -d 'Pause no longer than this, unless the server asks for it in Retry-After; 0 means no limit [default: 30s]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l reconnect-tries -d 'Give up after so many tries without a session that lasted 10 seconds; 0 means no limit [default: 0]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l reconnect-on -d 'Open the session again also after these close codes, or statuses from 400 to 499' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l format -d 'Write messages in this format [default: text; with --binary, --stream or --chunk, raw where stdout is no terminal]' -r -f -a "text\t'The payload and a newline; binary as hex'
@@ -319,16 +319,16 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s D -l dump-heade
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l trace-frames -d 'Write every frame that passes, both ways and complete, to a file as records, one a line' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l record -d 'Write the whole session to a file as records, both ways and as it happens' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s n -l count -d 'End after so many messages received; 0 ends once the session is open' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until -d 'End after a message that is exactly this text' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until-regex -d 'End after a message in which this regular expression matches' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l until-jq -d 'End after a message for which this jq filter gives something else than false and null' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l idle -d 'End when nothing was received for so long (connect and send: from the end of input)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l duration -d 'End so long after the opening' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -s m -l max-time -d 'Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l max-message-size -d 'Refuse (exit 109) a message larger than this; 0 means no limit [default: 64M where messages must be held whole, such as --format jsonl; else none]' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l close-code -d 'Close with this code' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l close-code -d 'Close with this code [default: 1000]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l close-reason -d 'Close with this reason, at most 123 bytes' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l close-timeout -d 'Wait so long for the peer\'s Close, once ours has left; 0 means no limit. A server that is still busy with what was sent before answers late' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l close-timeout -d 'Wait so long for the peer\'s Close, once ours has left; 0 means no limit. A server that is still busy with what was sent before answers late [default: 5s]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l ok-close -d 'Take these close codes for success too, such as 1001,4000-4099; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l expect-close -d 'Succeed only if the peer\'s Close, or its answer to ours, has one of these codes, else exit 4; 1005 is no code, 1006 a lost connection' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand listen" -l expect -d 'Succeed only if some message printed is exactly this text, else exit 4' -r
@@ -387,13 +387,13 @@ complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s u -l user -d 'Lo
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l oauth2-bearer -d 'Send this token in the Authorization header, as the Bearer scheme does (RFC 6750)' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l netrc-file -d 'The same with another file' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -s b -l cookie -d 'Send cookies: \'NAME=VALUE; NAME=VALUE\', or a file with those for many hosts. May be repeated' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l max-redirs -d 'With -L, fail (exit 47) after so many redirects; -1 is no limit [default: 50]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l unix-socket -d 'Connect to this Unix socket in place of the URL\'s host and port' -r -F
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l resolve -d 'Use these addresses for a host and port, and ask no resolver. May be repeated' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l connect-to -d 'Connect to another host and port than those of the URL. May be repeated; the first that fits counts' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l interface -d 'Go out by this network interface, or from this address' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit' -r
-complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l keepalive-time -d 'Probe an idle TCP connection after so long' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l connect-timeout -d 'Give up when the session is not open after so long, the answer to the upgrade included; 0 means no limit [default: 10s]' -r
+complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l keepalive-time -d 'Probe an idle TCP connection after so long [default: 60s]' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l retry -d 'Try again so often if the session cannot be opened and that may pass' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l retry-delay -d 'Pause always so long, or longer if the server asks for it; 0 means pauses that double' -r
 complete -c wspipe -n "__fish_wspipe_using_subcommand check" -l retry-max-time -d 'Begin no try later than this after the first; 0 means no limit' -r

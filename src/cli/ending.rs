@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use regex::bytes::Regex;
 
-use super::{ExpectArgs, values};
+use super::{ExpectArgs, Seldom, values};
 use crate::jq::Filter;
 use crate::policy::ending::Patience;
 
@@ -22,6 +22,21 @@ pub struct EndArgs {
           value_parser = values::count)]
     pub count: Option<u64>,
 
+    /// Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit
+    ///
+    /// Typing a password that -u or -U asks for counts too.
+    #[arg(short = 'm', long, value_name = "DURATION", help_heading = "Limits",
+          value_parser = values::duration)]
+    pub max_time: Option<Duration>,
+
+    /// The others.
+    #[command(flatten)]
+    pub more: Seldom<MoreEndArgs>,
+}
+
+/// The rest of what there is to say about the end.
+#[derive(Args, Debug, Default)]
+pub struct MoreEndArgs {
     /// End after a message that is exactly this text
     #[arg(long, value_name = "TEXT", help_heading = "End conditions", allow_hyphen_values = true)]
     pub until: Option<String>,
@@ -49,22 +64,15 @@ pub struct EndArgs {
           value_parser = values::positive_duration)]
     pub duration: Option<Duration>,
 
-    /// Fail (exit 28) when the whole run takes longer, with --retry each try; 0 means no limit
-    ///
-    /// Typing a password that -u or -U asks for counts too.
-    #[arg(short = 'm', long, value_name = "DURATION", help_heading = "Limits",
-          value_parser = values::duration)]
-    pub max_time: Option<Duration>,
-
     /// Refuse (exit 109) a message larger than this; 0 means no limit [default: 64M where messages
     /// must be held whole, such as --format jsonl; else none]
     #[arg(long, value_name = "SIZE", help_heading = "Limits", value_parser = values::size)]
     pub max_message_size: Option<u64>,
 
-    /// Close with this code
-    #[arg(long, value_name = "CODE", default_value = "1000", help_heading = "Closing",
+    /// Close with this code [default: 1000]
+    #[arg(long, value_name = "CODE", help_heading = "Closing",
           value_parser = values::close_code)]
-    pub close_code: u16,
+    pub close_code: Option<u16>,
 
     /// Close with this reason, at most 123 bytes
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true,
@@ -73,14 +81,14 @@ pub struct EndArgs {
     pub close_reason: String,
 
     /// Wait so long for the peer's Close, once ours has left; 0 means no limit. A server that is
-    /// still busy with what was sent before answers late
+    /// still busy with what was sent before answers late [default: 5s]
     ///
     /// What comes after our Close at the end of input is still printed, and the time stands still while
     /// stdout is full. So where stdout is slow, only -m or Ctrl-C ends a peer that sends without end and never
     /// closes.
-    #[arg(long, value_name = "DURATION", default_value = "5s", help_heading = "Closing",
+    #[arg(long, value_name = "DURATION", help_heading = "Closing",
           value_parser = values::duration)]
-    pub close_timeout: Duration,
+    pub close_timeout: Option<Duration>,
 
     /// Take these close codes for success too, such as 1001,4000-4099; 1005 is no code, 1006 a
     /// lost connection
@@ -124,8 +132,20 @@ pub struct EndArgs {
     pub ping_timeout: Option<Duration>,
 }
 
+impl MoreEndArgs {
+    /// What our Close says.
+    pub fn close_code(&self) -> u16 {
+        self.close_code.unwrap_or(1000)
+    }
+
+    /// How long the peer's Close is waited for; 0 is no limit.
+    pub fn close_timeout(&self) -> Duration {
+        self.close_timeout.unwrap_or(Duration::from_secs(5))
+    }
+}
+
 /// What happens once the input has ended.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct AfterInputArgs {
     /// Without an end condition: wait so long for more, from the end of input or the last message
     /// received; none, or forever [default: connect with piped input 2s, else none]

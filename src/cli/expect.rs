@@ -7,7 +7,7 @@ use super::values;
 use crate::jq::Filter;
 
 /// What is to come, and how the opening is to turn out.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct ExpectArgs {
     /// Succeed only if some message printed is exactly this text, else exit 4
     ///

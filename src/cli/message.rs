@@ -82,7 +82,7 @@ pub struct FramingArgs {
 }
 
 /// Which records of a recording are sent.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct RecordArgs {
     /// Of the records in --jsonl input, take only one side's
     #[arg(long, value_name = "SIDE", requires = "jsonl", help_heading = "Messages from stdin")]

@@ -22,6 +22,7 @@ mod proxy;
 mod reconnect;
 mod request;
 mod retry;
+mod seldom;
 mod serve;
 mod tls;
 mod values;
@@ -34,7 +35,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use check::{CheckArgs, Export};
 pub use compress::compress;
 pub use deferred::Deferred;
-pub use ending::{AfterInputArgs, EndArgs};
+pub use ending::{AfterInputArgs, EndArgs, MoreEndArgs};
 pub use environment::ENVIRONMENT;
 pub use expect::ExpectArgs;
 use message::RecordArgs;
@@ -47,6 +48,7 @@ pub use proxy::ProxyArgs;
 pub use reconnect::ReconnectArgs;
 pub use request::{OpeningArgs, RequestArgs};
 pub use retry::RetryArgs;
+pub use seldom::Seldom;
 pub use serve::ServeArgs;
 pub use tls::TlsArgs;
 
@@ -154,10 +156,10 @@ pub struct ConnectArgs {
     pub request: RequestArgs,
     /// How the prompt is.
     #[command(flatten)]
-    pub prompt: PromptArgs,
+    pub prompt: Seldom<PromptArgs>,
     /// Whether it is opened again.
     #[command(flatten)]
-    pub reconnect: ReconnectArgs,
+    pub reconnect: Seldom<ReconnectArgs>,
     /// The rest.
     #[command(flatten)]
     pub pipe: PipeArgs,
@@ -175,7 +177,7 @@ pub struct SendArgs {
     pub messages: Vec<OsString>,
     /// How often and how fast.
     #[command(flatten)]
-    pub pace: PaceArgs,
+    pub pace: Seldom<PaceArgs>,
     /// The rest.
     #[command(flatten)]
     pub pipe: PipeArgs,
@@ -189,19 +191,19 @@ pub struct PipeArgs {
     pub message: MessageArgs,
     /// How stdin is cut.
     #[command(flatten)]
-    pub framing: FramingArgs,
+    pub framing: Seldom<FramingArgs>,
     /// Which records are sent.
     #[command(flatten)]
-    pub records: RecordArgs,
+    pub records: Seldom<RecordArgs>,
     /// What is printed.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub output: Seldom<OutputArgs>,
     /// When it is over.
     #[command(flatten)]
     pub end: EndArgs,
     /// What happens after the input.
     #[command(flatten)]
-    pub after_input: AfterInputArgs,
+    pub after_input: Seldom<AfterInputArgs>,
 }
 
 /// The arguments of `listen`.
@@ -213,21 +215,29 @@ pub struct ListenArgs {
     /// What is sent.
     #[command(flatten)]
     pub message: MessageArgs,
+    /// What is printed, shortly.
+    #[command(flatten)]
+    pub short: Seldom<ShortOutputArgs>,
+    /// Whether it is opened again.
+    #[command(flatten)]
+    pub reconnect: Seldom<ReconnectArgs>,
+    /// What is printed.
+    #[command(flatten)]
+    pub output: Seldom<OutputArgs>,
+    /// When it is over.
+    #[command(flatten)]
+    pub end: EndArgs,
+}
+
+/// What other commands say of stdin, said of stdout.
+#[derive(Args, Debug, Default)]
+pub struct ShortOutputArgs {
     /// End each message with NUL in place of the newline
     #[arg(short = '0', long, help_heading = "Output")]
     pub null: bool,
     /// Print records: the same as --format jsonl
     #[arg(long, help_heading = "Output", conflicts_with = "format")]
     pub jsonl: bool,
-    /// Whether it is opened again.
-    #[command(flatten)]
-    pub reconnect: ReconnectArgs,
-    /// What is printed.
-    #[command(flatten)]
-    pub output: OutputArgs,
-    /// When it is over.
-    #[command(flatten)]
-    pub end: EndArgs,
 }
 
 /// The command line as clap knows it, for completions and man pages; once it is built, with the
@@ -242,7 +252,9 @@ pub fn command() -> clap::Command {
 /// What clap has to say: help, the version, or a mistake.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let arguments: Vec<_> = arguments.into_iter().collect();
-    Cli::try_parse_from(&arguments).map_err(|error| name_the_command(error, &arguments))
+    seldom::without(|| Cli::try_parse_from(&arguments))
+        .or_else(|_| Cli::try_parse_from(&arguments))
+        .map_err(|error| name_the_command(error, &arguments))
 }
 
 /// `wspipe ws://…`: says which command to add.
@@ -316,6 +328,47 @@ mod tests {
         let text = |text: &str| Data::Text(text.into());
         let expected = [text("a"), text("@b"), Data::File("c".into()), Data::Stdin, text("-1")];
         assert_eq!(listen.message.data.0, expected);
+    }
+
+    #[test]
+    fn with_the_seldom_flags_left_out_nothing_else_is_read() {
+        let lines: [&[&str]; 9] = [
+            &["connect", "echo:"],
+            &["connect", "echo:", "-m", "1.5", "--binary", "--decode", "hex"],
+            &["send", "echo:"],
+            &["send", "-n", "1", "ws://h/", "hello", "--", "--retry", "-"],
+            &["send", "-n1", "-m2", "-d", "--jsonl", "-d@-", "--data-raw=-v", "echo:"],
+            &["send", "--count=2", "--text", "-c", "jar.txt", "echo:", "a", "b"],
+            &["listen", "echo:"],
+            &["listen", "-n", "0", "-d", "-s", "ws://h/"],
+            &["listen", "-n", "1", "-n", "2", "ws://h/"],
+        ];
+        for line in lines {
+            let line = ["wspipe"].iter().chain(line);
+            let quick = seldom::without(|| Cli::try_parse_from(line.clone())).unwrap();
+            let whole = Cli::try_parse_from(line.clone()).unwrap();
+            assert_eq!(format!("{quick:?}"), format!("{whole:?}"), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_with_a_seldom_flag_is_read_with_all_of_them() {
+        let lines: [&[&str]; 8] = [
+            &["send", "-sn1", "echo:"],
+            &["send", "-n1", "echo:", "a", "--repeat", "2"],
+            &["listen", "-0", "echo:"],
+            &["listen", "echo:", "-vv"],
+            &["connect", "echo:", "--ping-interval=30s"],
+            &["connect", "--no-history", "echo:"],
+            &["connect", "echo:", "--max-redirs", "-1"],
+            &["listen", "-H", "-n", "echo:"],
+        ];
+        for line in lines {
+            let quick =
+                seldom::without(|| Cli::try_parse_from(["wspipe"].iter().chain(line).copied()));
+            assert!(quick.is_err(), "{line:?}: {quick:?}");
+            assert!(parsed(line).is_ok(), "{line:?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::values;
 use crate::handshake::{ConnectTo, Detours, Family, Interface, Resolve};
 
 /// The way to the server.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct NetworkArgs {
     /// Connect to this Unix socket in place of the URL's host and port
     ///
@@ -57,22 +57,32 @@ pub struct NetworkArgs {
     pub tcp_nodelay: bool,
 
     /// Give up when the session is not open after so long, the answer to the upgrade included; 0
-    /// means no limit
+    /// means no limit [default: 10s]
     ///
     /// Example: wspipe listen --connect-timeout 2.5 ws://localhost:9000/
-    #[arg(long, value_name = "DURATION", default_value = "10s", help_heading = "Limits",
+    #[arg(long, value_name = "DURATION", help_heading = "Limits",
           value_parser = values::duration)]
-    pub connect_timeout: Duration,
+    pub connect_timeout: Option<Duration>,
 
-    /// Probe an idle TCP connection after so long
+    /// Probe an idle TCP connection after so long [default: 60s]
     ///
     /// Example: wspipe listen --keepalive-time 30s ws://localhost:9000/
-    #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Keepalive",
+    #[arg(long, value_name = "DURATION", help_heading = "Keepalive",
           value_parser = values::positive_duration)]
-    pub keepalive_time: Duration,
+    pub keepalive_time: Option<Duration>,
 }
 
 impl NetworkArgs {
+    /// How long an opening may take.
+    pub fn connect_timeout(&self) -> Duration {
+        self.connect_timeout.unwrap_or(Duration::from_secs(10))
+    }
+
+    /// How long a TCP connection is idle before it is probed.
+    pub fn keepalive_time(&self) -> Duration {
+        self.keepalive_time.unwrap_or(Duration::from_secs(60))
+    }
+
     /// What they say about where a host is looked for.
     pub fn detours(&self) -> Detours {
         let family = match (self.ipv4, self.ipv6) {

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, ValueHint};
 use crate::output::{Color, Format};
 
 /// How messages are written, and how much is said.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct OutputArgs {
     /// Write messages in this format [default: text; with --binary, --stream or --chunk, raw where
     /// stdout is no terminal]

@@ -9,7 +9,7 @@ use super::values;
 use crate::policy::pace::Pacing;
 
 /// How often and how fast.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct PaceArgs {
     /// Send all messages so many times, one round after the other
     ///

@@ -3,7 +3,7 @@
 use clap::Args;
 
 /// How the prompt is.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct PromptArgs {
     /// At a terminal, neither read nor keep the lines that are typed
     ///

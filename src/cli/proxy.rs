@@ -7,7 +7,7 @@ use clap::Args;
 use crate::handshake::{Login, Secret};
 
 /// Which proxy leads to the server.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct ProxyArgs {
     /// Go through this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT], where SCHEME is http (without
     /// one), https, socks5 or socks5h; an empty one is no proxy

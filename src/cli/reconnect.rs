@@ -9,7 +9,7 @@ use super::values;
 use crate::policy::reconnect::Rules;
 
 /// When a session that has ended is opened again.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct ReconnectArgs {
     /// Open the session again when it was lost or closed, until an end condition is met
     ///
@@ -33,19 +33,20 @@ pub struct ReconnectArgs {
     #[arg(long, help_heading = "Reconnection")]
     pub reconnect: bool,
 
-    /// Pause so long before the first try, on average
+    /// Pause so long before the first try, on average [default: 1s]
     ///
     /// Example: wspipe listen --reconnect --reconnect-delay 200ms ws://localhost:9000/
-    #[arg(long, value_name = "DURATION", default_value = "1s", requires = "reconnect",
+    #[arg(long, value_name = "DURATION", requires = "reconnect",
           help_heading = "Reconnection", value_parser = values::positive_duration)]
-    pub reconnect_delay: Duration,
+    pub reconnect_delay: Option<Duration>,
 
     /// Pause no longer than this, unless the server asks for it in Retry-After; 0 means no limit
+    /// [default: 30s]
     ///
     /// Example: wspipe listen --reconnect --reconnect-max-delay 5m ws://localhost:9000/
-    #[arg(long, value_name = "DURATION", default_value = "30s", requires = "reconnect",
+    #[arg(long, value_name = "DURATION", requires = "reconnect",
           help_heading = "Reconnection", value_parser = values::duration)]
-    pub reconnect_max_delay: Duration,
+    pub reconnect_max_delay: Option<Duration>,
 
     /// Give up after so many tries without a session that lasted 10 seconds; 0 means no limit [default: 0]
     ///
@@ -67,8 +68,8 @@ impl ReconnectArgs {
     pub fn rules(&self) -> Option<Rules> {
         let limit = |typed: Duration| if typed.is_zero() { Duration::MAX } else { typed };
         self.reconnect.then(|| Rules {
-            delay: self.reconnect_delay,
-            max_delay: limit(self.reconnect_max_delay),
+            delay: self.reconnect_delay.unwrap_or(Duration::from_secs(1)),
+            max_delay: limit(self.reconnect_max_delay.unwrap_or(Duration::from_secs(30))),
             tries: self.reconnect_tries.filter(|tries| *tries > 0),
             also: self.reconnect_on.clone(),
         })

@@ -7,7 +7,7 @@ use clap::Args;
 use hyper::header::HeaderValue;
 
 use super::compress::compress;
-use super::{NetworkArgs, ProxyArgs, RetryArgs, TlsArgs, values};
+use super::{NetworkArgs, ProxyArgs, RetryArgs, Seldom, TlsArgs, values};
 use crate::handshake::{Login, Offer, Secret};
 
 /// Where to, and what to ask for.
@@ -20,7 +20,7 @@ pub struct RequestArgs {
 
     /// What to ask for, and the way.
     #[command(flatten)]
-    pub opening: OpeningArgs,
+    pub opening: Seldom<OpeningArgs>,
 
     /// Write the cookies that are known at the end to a file, which -b reads; - is stdout
     ///
@@ -31,7 +31,7 @@ pub struct RequestArgs {
 }
 
 /// What to ask for, and the way.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct OpeningArgs {
     /// Send a request header, as in curl: 'Name: value'; 'Name:' takes one away, 'Name;' sends an
     /// empty one. May be repeated
@@ -135,12 +135,12 @@ pub struct OpeningArgs {
     #[arg(short = 'L', long, help_heading = "Request")]
     pub location: bool,
 
-    /// With -L, fail (exit 47) after so many redirects; -1 is no limit
+    /// With -L, fail (exit 47) after so many redirects; -1 is no limit [default: 50]
     ///
     /// Example: wspipe listen -L --max-redirs 3 ws://localhost:9000/
-    #[arg(long, value_name = "N", default_value = "50", help_heading = "Request",
+    #[arg(long, value_name = "N", help_heading = "Request",
           allow_negative_numbers = true, value_parser = max_redirs)]
-    pub max_redirs: i64,
+    pub max_redirs: Option<i64>,
 
     /// With -L, go from wss:// to ws:// too, where everybody on the way can read
     ///
@@ -176,6 +176,13 @@ pub struct OpeningArgs {
     /// How TLS is spoken.
     #[command(flatten)]
     pub tls: TlsArgs,
+}
+
+impl OpeningArgs {
+    /// How many redirects are followed; a negative number is no limit.
+    pub fn max_redirs(&self) -> i64 {
+        self.max_redirs.unwrap_or(50)
+    }
 }
 
 /// What clap is not to show, whatever is wrong with it.

@@ -8,7 +8,7 @@ use super::values;
 use crate::policy::retry::Retry;
 
 /// When an opening that failed is tried again.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct RetryArgs {
     /// Try again so often if the session cannot be opened and that may pass
     ///

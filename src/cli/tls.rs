@@ -7,7 +7,7 @@ use clap::Args;
 use crate::handshake::{Pins, TlsVersion};
 
 /// How TLS is spoken, where the URL asks for it.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct TlsArgs {
     /// Trust the authorities in this PEM file, in place of the system's
     ///

@@ -17,8 +17,8 @@ use super::request::{asks_for_password, how};
 use super::sources::Sources;
 use super::trace::trace;
 use crate::cli::{
-    AfterInputArgs, ConnectArgs, EndArgs, ExpectArgs, FramingArgs, ListenArgs, OutputArgs,
-    PipeArgs, ReconnectArgs, RequestArgs, SendArgs,
+    AfterInputArgs, ConnectArgs, EndArgs, ExpectArgs, FramingArgs, ListenArgs, MoreEndArgs,
+    OutputArgs, PipeArgs, ReconnectArgs, RequestArgs, SendArgs,
 };
 use crate::failure::Failure;
 use crate::handshake::{Target, TargetError};
@@ -132,12 +132,12 @@ pub fn connect(arguments: ConnectArgs) -> Result<Plan, Failure> {
     printing.console = prompt.as_ref().map(|prompt| prompt.console.clone());
     let (input, linger) =
         if typed { (Input::Typed, Duration::ZERO) } else { (Input::MayRemain, LINGER) };
-    let ending = AfterInput { input, linger, given: Some(pipe.after_input) };
+    let ending = AfterInput { input, linger, given: Some(pipe.after_input.0) };
     let banner = match prompt {
         Some(_) => Some("/help shows the commands, Ctrl-D closes"),
         None => banner(typed, &pipe.framing),
     };
-    let mut plan = assemble(request, sources, printing, pipe.output, pipe.end, ending)?;
+    let mut plan = assemble(request, sources, printing, pipe.output.0, pipe.end, ending)?;
     again.put(&mut plan.talk);
     plan.talk.answer_matters = !typed;
     plan.talk.banner = banner;
@@ -166,7 +166,7 @@ pub fn send(arguments: SendArgs) -> Result<Plan, Failure> {
     let repeat = pace.repeat.unwrap_or(NonZeroU64::MIN);
     sources.repeat(repeat)?;
     let printing = Printing::of(&pipe, false);
-    let given = Some(pipe.after_input);
+    let given = Some(pipe.after_input.0);
     let ending = AfterInput { input: Input::MustBeSent, linger: Duration::ZERO, given };
     let typed = sources.reads_stdin && io::stdin().is_terminal();
     let pacing = pace.pacing();
@@ -174,7 +174,7 @@ pub fn send(arguments: SendArgs) -> Result<Plan, Failure> {
     let total = sources.total.filter(|_| pacing.is_none());
     let progress = if typed { None } else { Some(total) };
     let banner = banner(typed, &pipe.framing);
-    let mut plan = assemble(request, sources, printing, pipe.output, pipe.end, ending)?;
+    let mut plan = assemble(request, sources, printing, pipe.output.0, pipe.end, ending)?;
     plan.talk.feed = plan.talk.feed.repeated(repeat);
     plan.talk.repeat = repeat;
     plan.talk.pacing = pacing;
@@ -200,15 +200,15 @@ fn framing_without_stdin() -> Failure {
 
 /// The plan of `listen`.
 pub fn listen(arguments: ListenArgs) -> Result<Plan, Failure> {
-    let ListenArgs { request, message, null, jsonl, reconnect, output, end } = arguments;
+    let ListenArgs { request, message, short, reconnect, output, end } = arguments;
     let framing = FramingArgs::default();
     let mut sources = Sources::new(&message, &framing);
     sources.data(&message)?;
     let again = Again::of(&reconnect, &mut sources)?;
-    let format = output.format.or(jsonl.then_some(Format::Jsonl));
-    let printing = Printing { format, raw: message.binary, null, console: None };
+    let format = output.format.or(short.jsonl.then_some(Format::Jsonl));
+    let printing = Printing { format, raw: message.binary, null: short.null, console: None };
     let ending = AfterInput { input: Input::Ignored, linger: Duration::ZERO, given: None };
-    let mut plan = assemble(request, sources, printing, output, end, ending)?;
+    let mut plan = assemble(request, sources, printing, output.0, end, ending)?;
     again.put(&mut plan.talk);
     Ok(plan)
 }
@@ -286,13 +286,15 @@ fn assemble(
         (_, destination) => destination,
     };
     let rules = rules(&end, &after_input);
+    let max_time = end.max_time.and_then(limit);
+    let end = end.more.0;
     let mut settings = settings(&end);
     if encoding.format == Format::Length {
         settings.max_message = Some(length_limit(settings.max_message));
     }
     let target = Target::parse(&request.url.0);
     let cookies = Cookies::of(&request.opening, request.cookie_jar, target.as_ref().ok())?;
-    let request = request.opening;
+    let request = request.opening.0;
     let retry = request.retry.rules();
     let has_asked = asks_for_password(&request);
     let how = how(request)?;
@@ -320,7 +322,6 @@ fn assemble(
         prompt: None,
         trace,
     };
-    let max_time = end.max_time.and_then(limit);
     Ok(Plan {
         talk,
         encoding,
@@ -342,27 +343,28 @@ pub fn limit(typed: Duration) -> Option<Duration> {
 
 fn rules(end: &EndArgs, after_input: &AfterInput) -> Rules {
     let given = after_input.given.as_ref();
+    let more = &end.more;
     Rules {
         conditions: Conditions {
             count: end.count,
-            until: end.until.clone().map(String::into_bytes),
-            until_regex: end.until_regex.clone(),
-            until_jq: end.until_jq.clone(),
-            idle: end.idle,
-            duration: end.duration,
+            until: more.until.clone().map(String::into_bytes),
+            until_regex: more.until_regex.clone(),
+            until_jq: more.until_jq.clone(),
+            idle: more.idle,
+            duration: more.duration,
         },
         input: after_input.input,
         linger: given.and_then(|g| g.linger).unwrap_or(Patience::For(after_input.linger)),
         wait: given.and_then(|g| g.wait),
-        expects_close: end.expect_close.is_some(),
-        expected: expected(&end.expect),
+        expects_close: more.expect_close.is_some(),
+        expected: expected(&more.expect),
     }
 }
 
-fn settings(end: &EndArgs) -> Settings {
+fn settings(end: &MoreEndArgs) -> Settings {
     Settings {
-        close: Close::new(end.close_code, end.close_reason.clone()),
-        close_timeout: limit(end.close_timeout),
+        close: Close::new(end.close_code(), end.close_reason.clone()),
+        close_timeout: limit(end.close_timeout()),
         keepalive: end.ping_interval.map(|every| (every, end.ping_timeout.unwrap_or(every))),
         max_message: end.max_message_size,
         // Known once the server has answered.

@@ -43,13 +43,13 @@ pub fn how(arguments: OpeningArgs) -> Result<How, Failure> {
     Ok(How {
         detours: arguments.network.detours(),
         limits: Limits {
-            connect_timeout: limit(arguments.network.connect_timeout),
-            tcp_keepalive: arguments.network.keepalive_time,
+            connect_timeout: limit(arguments.network.connect_timeout()),
+            tcp_keepalive: arguments.network.keepalive_time(),
             unsent: None,
         },
         http,
         redirects: arguments.location.then_some(Redirects {
-            most: u64::try_from(arguments.max_redirs).ok(),
+            most: u64::try_from(arguments.max_redirs()).ok(),
             downgrade: arguments.allow_downgrade,
         }),
         proxies: proxies(&arguments.proxy)?,

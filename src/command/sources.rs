@@ -102,7 +102,7 @@ impl Sources {
             ));
         }
         let shape = if framing.jsonl {
-            let limit = match end.max_message_size {
+            let limit = match end.more.max_message_size {
                 Some(0) => u64::MAX,
                 limit => limit.map_or(0, |limit| limit.saturating_mul(2)).max(MAX_RECORD),
             };
