@@ -217,7 +217,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         self.course.retract(self.link.outbox.added());
     }
 
-    /// Finds out whether stdin held more when the peer closed. What is there comes at once; an open
+    /// Finds out whether stdin held more when the peer closed or was lost. What is there comes at once; an open
     /// and silent stdin has nothing that could be sent, but the job of `send` is not done before
     /// its end.
     pub(super) async fn look_for_more_input(&mut self) {

@@ -241,7 +241,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         if let Some(custody) = &mut self.course.custody {
             custody.written(self.link.outbox.written(), self.stats.messages_in.get());
         }
-        if matches!(self.closure, Some(Closure::ByPeer(_))) {
+        if matches!(self.closure, Some(Closure::ByPeer(_) | Closure::Lost(_))) {
             self.look_for_more_input().await;
         }
         self.hold_or_resume(true);
