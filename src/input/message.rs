@@ -159,16 +159,20 @@ impl Messages {
             return 0;
         }
         let mut start = 0;
-        for newline in memchr::memchr_iter(b'\n', block) {
-            let line = &block[start..newline];
-            if line.len() > HOLD {
-                break;
-            }
+        loop {
+            let taken = out.lines(kind, &block[start..]);
+            self.builder.count += taken.messages;
+            start += taken.bytes;
+            let rest = &block[start..];
+            let Some(newline) = memchr::memchr(b'\n', rest).filter(|newline| *newline <= HOLD)
+            else {
+                return start;
+            };
+            let line = &rest[..newline];
             out.data(kind, line.strip_suffix(b"\r").unwrap_or(line), true, true);
             self.builder.count += 1;
-            start = newline + 1;
+            start += newline + 1;
         }
-        start
     }
 
     /// Ends the source.

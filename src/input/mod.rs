@@ -15,13 +15,18 @@ pub use message::{HOLD, Messages, Shape};
 pub use waiting::{Waiting, What};
 
 use crate::record::Command;
-use crate::wire::{Close, Kind, RawFrame};
+use crate::wire::{Close, Kind, Lines, RawFrame};
 use thiserror::Error;
 
 /// Where messages go once they are ready for the network.
 pub trait Outgoing {
     /// A whole message, or the next fragment of one.
     fn data(&mut self, kind: Kind, payload: &[u8], first: bool, last: bool);
+    /// As many of the lines with which `block` begins as can be taken at once; the line after them is for
+    /// [`Outgoing::data`].
+    fn lines(&mut self, _kind: Kind, _block: &[u8]) -> Lines {
+        Lines::default()
+    }
     /// A Ping.
     fn ping(&mut self, payload: &[u8]);
     /// A Pong that nobody has asked for (RFC 6455 section 5.5.3).

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 
 use super::deflation::Deflation;
 use crate::wire::encode::{self, Head, Placed};
-use crate::wire::{Deflate, Kind, RawFrame, Role, opcode};
+use crate::wire::{Deflate, Kind, Lines, RawFrame, Role, lines, opcode};
 
 /// Bytes in the queue at which no more data is taken.
 const BOUND: usize = 256 * 1024;
@@ -133,6 +133,15 @@ impl Outbox {
             return self.compressed(kind, payload, first, last);
         }
         self.frame(Head { fin: last, opcode: opcode_of(kind, first), rsv1: false }, payload);
+    }
+
+    /// Adds the short lines with which `block` begins, each as a text or binary message, as
+    /// [`lines::frames`] does. A server, and who compresses, takes none.
+    pub fn lines(&mut self, kind: Kind, block: &[u8]) -> Lines {
+        let Some(masks) = self.masks.as_mut().filter(|_| self.deflation.is_none()) else {
+            return Lines::default();
+        };
+        lines::frames(&mut self.frames, kind, || masks.next_u32(), block)
     }
 
     /// The same where messages may be compressed: apart, so that the other way stays short.

@@ -16,7 +16,7 @@ use crate::output::encode::Piece;
 use crate::output::frames::made_by_hand;
 use crate::policy::pings::Pings;
 use crate::record::{self, Record, Side};
-use crate::wire::{Close, Kind, RawFrame, opcode};
+use crate::wire::{Close, Kind, Lines, RawFrame, opcode};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     pub(super) fn take_block(&mut self, block: Option<Result<Block, ReadError>>) {
@@ -218,6 +218,16 @@ impl Outgoing for Sender<'_> {
         if let Some(custody) = &mut self.custody {
             custody.queued(kind, payload, first, last, self.outbox.added());
         }
+    }
+
+    fn lines(&mut self, kind: Kind, block: &[u8]) -> Lines {
+        if self.custody.is_some() || self.recording.is_some() {
+            return Lines::default();
+        }
+        let lines = self.outbox.lines(kind, block);
+        Stats::add(&self.stats.bytes_out, lines.payload as u64);
+        Stats::add(&self.stats.messages_out, lines.messages);
+        lines
     }
 
     fn ping(&mut self, payload: &[u8]) {

@@ -17,7 +17,7 @@ pub struct Head {
 /// The longest header: two bytes, the longest length, a mask.
 const MAX_HEADER: usize = 14;
 /// Bytes that are masked at once: what the processor's registers make of it is left to the compiler.
-const WIDE: usize = 32;
+pub(super) const WIDE: usize = 32;
 
 /// Appends one frame to `out`; `mask` is given by a client, fresh for each frame and from a strong
 /// source of entropy (RFC 6455 section 10.3).
@@ -83,7 +83,8 @@ pub fn raw_frame(out: &mut Vec<u8>, frame: &RawFrame, random: [u8; 4]) {
     }
 }
 
-fn masked_wide(block: &[u8; WIDE], key: u32) -> [u8; WIDE] {
+#[inline]
+pub(super) fn masked_wide(block: &[u8; WIDE], key: u32) -> [u8; WIDE] {
     let mut wide = *block;
     for word in wide.as_chunks_mut::<4>().0 {
         *word = masked(*word, key);
