@@ -15,6 +15,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, KeyLogFile, SupportedProtocolVersion};
+use tokio::io::BufReader;
 use tokio_rustls::TlsConnector;
 use url::Host;
 
@@ -27,6 +28,10 @@ use crate::handshake::{
 };
 pub use served::{serve_as, serve_with};
 use verifier::{Verifier, Wrong};
+
+/// Bytes that are read at once: rustls asks for 4 KiB, and the system answers each of its reads with an
+/// acknowledgement to the other side.
+const READ_AHEAD: usize = 256 * 1024;
 
 /// Everything that is made before there is a connection.
 #[derive(Debug)]
@@ -67,7 +72,8 @@ impl Tls {
     /// The handshake failed, or the server is not to be trusted.
     pub async fn connect(&self, stream: Stream) -> Result<(Stream, TlsInfo), Failure> {
         let connector = TlsConnector::from(Arc::clone(&self.config));
-        let connected = connector.connect(self.name.clone(), Asking::new(stream)).await;
+        let stream = BufReader::with_capacity(READ_AHEAD, Asking::new(stream));
+        let connected = connector.connect(self.name.clone(), stream).await;
         let stream = connected.map_err(|error| self.fault(&error))?;
         let info = self.info(stream.get_ref().1);
         Ok((Stream::Tls(Box::new(stream)), info))
